@@ -1,0 +1,1 @@
+//! The common benchmark: one seeded workload for every engine, each in a fresh process.

@@ -1,0 +1,1 @@
+//! What every Logladder engine must do: cases, golden scripts, a model, crash images and bit flips.

@@ -1,0 +1,55 @@
+//! [`replace`]: a file is changed whole or not at all.
+
+use std::path::{Path, PathBuf};
+
+use logladder_engine::{Error, Result, SyncPolicy};
+
+use crate::{Disk, parent};
+
+/// What the name of a temporary file ends with: one that a crash interrupted. [`StoreFolder::open`] removes
+/// them.
+///
+/// [`StoreFolder::open`]: crate::StoreFolder::open
+pub const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// Puts `contents`, one piece after the other, in place of the file at `path`.
+///
+/// The new bytes go to a temporary file beside it, which is synced, renamed over the old one, and the folder
+/// synced. Whatever happens, the file is the old one or the new one, whole. With [`SyncPolicy::Never`] neither
+/// is synced: the replacement is atomic for the death of the process, but after a power loss the file may be
+/// old, new or, on some file systems, empty.
+///
+/// # Errors
+///
+/// The system refused. If it was the last step that failed, which of the two files survives a power loss is
+/// not known.
+pub fn replace(disk: &dyn Disk, path: &Path, contents: &[&[u8]], policy: SyncPolicy) -> Result<()> {
+    let temporary = temporary_path(path);
+    match disk.create(&temporary) {
+        Ok(file) => {
+            for piece in contents {
+                file.append(piece)?;
+            }
+            if policy != SyncPolicy::Never {
+                file.sync()?;
+            }
+        }
+        // Left over from a failed replacement in this very process; the next attempt starts afresh.
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            disk.remove(&temporary)?;
+            return replace(disk, path, contents, policy);
+        }
+        Err(error) => return Err(error),
+    }
+    disk.rename(&temporary, path)?;
+    if policy != SyncPolicy::Never {
+        disk.sync_dir(&parent(path))?;
+    }
+    Ok(())
+}
+
+fn temporary_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(TEMPORARY_SUFFIX);
+    PathBuf::from(name)
+}

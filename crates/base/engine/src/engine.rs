@@ -1,0 +1,139 @@
+//! [`Engine`] and [`Open`]: what every stage does, whatever it is made of.
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use crate::{Compact, Durability, Iterate, Repair, Result, Stats};
+
+/// A key-value store.
+///
+/// Every method takes `&self`, and every engine can be shared between threads: a compactor, a janitor and N
+/// callers use one engine at once. A write is *acknowledged* when the call returns `Ok`; a read that starts
+/// after that sees it, from any thread.
+///
+/// The trait is object-safe on purpose. The benchmark, the command line and a learner's engine all hold a
+/// `Box<dyn Engine>`; the virtual call costs less than a nanosecond, far below what an engine does.
+///
+/// # After a failed write
+///
+/// A [`set`](Engine::set), [`delete`](Engine::delete) or [`sync`](Engine::sync) that failed because of the
+/// disk leaves the engine refusing writes with [`Error::Poisoned`](crate::Error::Poisoned) until it is
+/// opened again; reads go on. Nobody can know what part of a failed write reached the disk, and after a
+/// failed `fsync` the kernel may have marked the lost pages clean, so that the next one says yes (Rebello
+/// et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
+pub trait Engine: Send + Sync {
+    /// The stage's short name, such as `scan-log`.
+    fn name(&self) -> &'static str;
+
+    /// The crash that an acknowledged write survives, with the options this engine was opened with.
+    fn durability(&self) -> Durability;
+
+    /// The value of `key`, or `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be read, or what it holds fails its checks.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Puts the value of `key` into `value` (cleared first) and says whether there was one.
+    ///
+    /// For loops that read much: one buffer instead of an allocation for each read.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Engine::get). What `value` then holds is not said.
+    fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
+        value.clear();
+        match self.get(key)? {
+            Some(found) => {
+                value.extend_from_slice(&found);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Sets `key` to `value`, whether it had one or not.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`](crate::Error::TooLarge) past the [`limits`](crate::limits), which changes nothing;
+    /// [`Io`](crate::Error::Io) if the disk failed, after which writes are refused.
+    fn set(&self, key: &[u8], value: &[u8]) -> Result<()>;
+
+    /// Removes `key`. Removing an absent key is fine.
+    ///
+    /// It does not say whether the key was there: for a log, that question is a scan of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Engine::set).
+    fn delete(&self, key: &[u8]) -> Result<()>;
+
+    /// Returns when everything acknowledged so far survives a power loss, as far as the stage can: see
+    /// [`Durability`].
+    ///
+    /// # Errors
+    ///
+    /// The disk failed: what was acknowledged since the last successful `sync` may be lost.
+    fn sync(&self) -> Result<()>;
+
+    /// Sizes and counts. May take time that grows with the number of keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Engine::get).
+    fn stats(&self) -> Result<Stats>;
+
+    /// What opening this store had to cut off, and where each piece was kept.
+    ///
+    /// Empty after a clean shutdown, and for a stage with no files.
+    fn repairs(&self) -> &[Repair] {
+        &[]
+    }
+
+    /// Syncs and gives the store back, so that another process can open it.
+    ///
+    /// Dropping an engine releases its lock as well, but cannot report an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`](Engine::sync).
+    fn close(self: Box<Self>) -> Result<()> {
+        self.sync()
+    }
+
+    /// Visiting every key, if the stage can.
+    fn as_iterate(&self) -> Option<&dyn Iterate> {
+        None
+    }
+
+    /// Reclaiming the space of what was overwritten or deleted, if the stage can.
+    fn as_compact(&self) -> Option<&dyn Compact> {
+        None
+    }
+}
+
+/// How an engine comes to be: from a folder and its options.
+///
+/// ```
+/// use logladder_engine::{Open, Result};
+///
+/// fn open_anywhere<E: Open>(folder: &std::path::Path) -> Result<E> {
+///     E::open(folder, E::Options::default())
+/// }
+/// ```
+pub trait Open: Engine + Sized + 'static {
+    /// What can be chosen at opening. The default is the safe choice.
+    type Options: Clone + Debug + Default;
+
+    /// Opens the store in the folder `dir`, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Locked`](crate::Error::Locked) if it is open already, in this process or another;
+    /// [`ForeignStore`](crate::Error::ForeignStore) if the folder holds something else;
+    /// [`UnsupportedVersion`](crate::Error::UnsupportedVersion) if it is newer than this code;
+    /// [`Corrupt`](crate::Error::Corrupt) if a file is damaged, in which case none is changed.
+    fn open(dir: &Path, options: Self::Options) -> Result<Self>;
+}

@@ -1,0 +1,186 @@
+//! [`Error`]: everything that can go wrong in an engine, each with the file and the remedy.
+
+use std::path::{Path, PathBuf};
+use std::{error, fmt, io};
+
+/// The result of an engine's method.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong. Its message says what was being done, to which file, and what the user can do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    Io {
+        /// What was being done, as a verb that the path follows: `append to`, `open`.
+        op: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file does not hold what it should. It has not been changed.
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// The first byte of what is wrong, from the start of the file.
+        offset: u64,
+        /// What is wrong there, and what can be done if that differs from the usual remedy.
+        what: String,
+    },
+    /// The folder holds something other than a store of this stage. Nothing in it has been changed.
+    ForeignStore {
+        /// The folder.
+        dir: PathBuf,
+        /// The stage that was asked for.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// A file was written by newer code, in a format that this code cannot read.
+    UnsupportedVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        found: u32,
+        /// The newest version that this code reads.
+        supported: u32,
+    },
+    /// The store is open already, in this process or in another.
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// This stage has no place for such a key.
+    InvalidKey {
+        /// Why not.
+        why: String,
+    },
+    /// A key, a value or a batch over the limit. Nothing was written.
+    TooLarge {
+        /// What is too large: `the key`, `the value`.
+        what: &'static str,
+        /// Its length in bytes.
+        len: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// An earlier write failed, or a thread panicked in the middle of one. Reads go on.
+    Poisoned {
+        /// What happened then.
+        why: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`] from the operation, the path and what the system said.
+    ///
+    /// ```
+    /// # use logladder_engine::{Error, Result};
+    /// # use std::path::Path;
+    /// fn read(path: &Path) -> Result<Vec<u8>> {
+    ///     std::fs::read(path).map_err(|source| Error::io("read", path, source))
+    /// }
+    /// assert!(read(Path::new("absent")).unwrap_err().to_string().starts_with("cannot read absent"));
+    /// ```
+    #[must_use]
+    pub fn io(op: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { op, path: path.to_path_buf(), source }
+    }
+
+    /// An [`Error::Corrupt`] from the file, the offset and what is wrong there.
+    #[must_use]
+    pub fn corrupt(path: &Path, offset: u64, what: impl Into<String>) -> Self {
+        Self::Corrupt { path: path.to_path_buf(), offset, what: what.into() }
+    }
+
+    /// The [`Error::Poisoned`] of a lock whose holder panicked.
+    #[must_use]
+    pub fn panicked() -> Self {
+        Self::Poisoned { why: "a thread panicked while it held the store's lock".into() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { op, path, source } => {
+                write!(f, "cannot {op} {}: {source}", path.display())?;
+                match remedy(source.kind()) {
+                    Some(remedy) => write!(f, "; {remedy}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Corrupt { path, offset, what } => write!(
+                f,
+                "{} is damaged at offset {offset}: {what}; no file was changed: restore it from a copy, or move it away",
+                path.display()
+            ),
+            Self::ForeignStore { dir, expected, found } => write!(
+                f,
+                "{} is not a {expected} store: it holds {found}; nothing was changed: name another folder",
+                dir.display()
+            ),
+            Self::UnsupportedVersion { path, found, supported } => write!(
+                f,
+                "{} has format version {found}, and this program reads versions up to {supported}: use a newer program",
+                path.display()
+            ),
+            Self::Locked { path } => write!(
+                f,
+                "the store is open already: {} is locked; close it there, or wait for that process to end",
+                path.display()
+            ),
+            Self::InvalidKey { why } => write!(f, "this key cannot be stored: {why}"),
+            Self::TooLarge { what, len, limit } => {
+                write!(f, "{what} has {len} bytes, and the limit is {limit}; nothing was written")
+            }
+            Self::Poisoned { why } => write!(
+                f,
+                "the store takes no more writes, because an earlier one failed ({why}): open it again"
+            ),
+        }
+    }
+}
+
+/// What the user can do about the commonest refusals of a system.
+fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
+    use io::ErrorKind as Kind;
+    Some(match kind {
+        Kind::StorageFull | Kind::QuotaExceeded => "free some space, then open the store again",
+        Kind::PermissionDenied => "this user may not do that: change the permissions, or name another folder",
+        Kind::ReadOnlyFilesystem => "the file system is read-only: name a folder on another",
+        Kind::NotADirectory | Kind::AlreadyExists => {
+            "something that is not a folder stands there: name another"
+        }
+        Kind::FileTooLarge => "the file system or a process limit (ulimit -f) allows no larger file",
+        _ => return None,
+    })
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_deed_the_file_and_the_remedy() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(
+            Error::io("append to", Path::new("a/store.json"), full).to_string(),
+            "cannot append to a/store.json: no storage space; free some space, then open the store again"
+        );
+        assert_eq!(
+            Error::corrupt(Path::new("a/b"), 7, "the checksum differs").to_string(),
+            "a/b is damaged at offset 7: the checksum differs; no file was changed: restore it from a copy, or move it away"
+        );
+    }
+}

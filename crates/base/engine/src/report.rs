@@ -1,0 +1,113 @@
+//! What an engine says of itself: which crash it survives, how large it is, what opening had to repair.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// The crash that an acknowledged write survives.
+///
+/// They are ordered: a later one survives whatever an earlier one does. Engines are compared only with
+/// engines of the same durability; a store that does less work per write is not a faster store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Durability {
+    /// None: the data is gone when the engine is.
+    Never,
+    /// Only what `sync` or `close` covered survives anything, a killed process included.
+    OnSync,
+    /// As `OnSync`, but the engine writes on its own soon after the write is acknowledged.
+    Eventual,
+    /// The death of the process (`kill -9`): the bytes are with the kernel. A power loss may take what was
+    /// written since the last `sync`.
+    ProcessCrash,
+    /// The loss of power: the bytes are on the disk.
+    PowerLoss,
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Never => "never",
+            Self::OnSync => "on sync",
+            Self::Eventual => "eventual",
+            Self::ProcessCrash => "process crash",
+            Self::PowerLoss => "power loss",
+        })
+    }
+}
+
+/// When a persistent engine syncs its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SyncPolicy {
+    /// Before each write is acknowledged: it survives a power loss. The safe choice, and the slow one: a
+    /// sync of a solid-state disk takes some hundred microseconds.
+    #[default]
+    Always,
+    /// Only when `sync` or `close` is called: an acknowledged write survives the death of the process, as
+    /// the kernel has it, but perhaps not a power loss.
+    Never,
+}
+
+impl SyncPolicy {
+    /// The durability of an engine that hands each write to the kernel before it acknowledges it.
+    #[must_use]
+    pub fn durability(self) -> Durability {
+        match self {
+            Self::Always => Durability::PowerLoss,
+            Self::Never => Durability::ProcessCrash,
+        }
+    }
+}
+
+/// How large a store is.
+///
+/// More fields will come with the stages that need them: make one with [`Stats::default`] and set its
+/// fields.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Keys that have a value.
+    pub live_keys: u64,
+    /// Bytes of those keys and their values.
+    pub live_bytes: u64,
+    /// Bytes of the store's files, by their length.
+    pub disk_bytes: u64,
+    /// Bytes of memory for finding a key: an estimate from sizes, not a measurement.
+    pub index_bytes: u64,
+}
+
+/// Something that opening a store had to cut off: a write that a crash left unfinished.
+///
+/// Nothing is thrown away. The bytes lie in [`kept`](Repair::kept) until the user removes that file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Repair {
+    /// The file that was cut.
+    pub path: PathBuf,
+    /// Where it was cut: its new length in bytes.
+    pub offset: u64,
+    /// How many bytes were cut off.
+    pub len: u64,
+    /// The file that holds them now.
+    pub kept: PathBuf,
+}
+
+impl Repair {
+    /// A cut of `len` bytes at `offset` of `path`, kept in the file `kept`.
+    #[must_use]
+    pub fn new(path: PathBuf, offset: u64, len: u64, kept: PathBuf) -> Self {
+        Self { path, offset, len, kept }
+    }
+}
+
+impl fmt::Display for Repair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cut {} bytes of an unfinished write off {} at offset {}; they are kept in {}",
+            self.len,
+            self.path.display(),
+            self.offset,
+            self.kept.display()
+        )
+    }
+}

@@ -1,0 +1,1 @@
+//! Stage 1: a hash map, the baseline of every comparison.

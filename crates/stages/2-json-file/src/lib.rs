@@ -1,0 +1,1 @@
+//! Stage 2: one JSON file, rewritten on every set.

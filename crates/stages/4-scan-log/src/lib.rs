@@ -1,0 +1,1 @@
+//! Stage 4: append to a log, scan it to read.
