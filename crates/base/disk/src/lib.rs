@@ -28,23 +28,10 @@ mod folder;
 mod mapped;
 mod poison;
 mod real;
+mod recorded_file;
 mod recording;
 mod replace;
-#[cfg(feature = "sabotage")]
 pub mod sabotage;
-#[cfg(not(feature = "sabotage"))]
-pub mod sabotage {
-    //! Without the feature `sabotage`, every rule is kept.
-    pub use crate::rules::Rule;
-
-    /// Never: the compiler removes the question.
-    #[must_use]
-    #[inline(always)]
-    pub const fn skips(_: Rule) -> bool {
-        false
-    }
-}
-mod rules;
 mod tail;
 
 use std::fmt::Debug;

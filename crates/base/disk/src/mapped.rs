@@ -1,0 +1,130 @@
+//! Memory maps: the one module with `unsafe` in it, behind two safe types.
+//!
+//! [`Map`] is a whole file, read-only, for files that no longer change. [`Reserve`] is a file whose space was
+//! reserved ahead and that grows by copying into the map: an append without a system call, which survives the
+//! death of the process because the pages belong to the kernel.
+//!
+//! # What the map cannot promise
+//!
+//! If something outside this program shortens a mapped file, touching the lost pages raises `SIGBUS` and the
+//! process dies. Engines map only files in a folder that they hold the lock of, and only cut their own files
+//! behind the last byte that anyone may read.
+
+#![allow(unsafe_code)]
+
+use std::fs;
+use std::io;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use memmap2::{Mmap, MmapOptions, MmapRaw};
+
+/// The bytes of a whole file, in place.
+#[derive(Debug, Clone)]
+pub struct Map(Backing);
+
+#[derive(Debug, Clone)]
+enum Backing {
+    File(Arc<Mmap>),
+    Memory(Arc<[u8]>),
+}
+
+impl Map {
+    /// Maps a file. An empty one becomes an empty slice, since a map of no bytes is refused by some systems.
+    pub(crate) fn of_file(file: &fs::File) -> io::Result<Self> {
+        if file.metadata()?.len() == 0 {
+            return Ok(Self::of_bytes(Arc::from([])));
+        }
+        // SAFETY: the map is read-only, and the engines that ask for one hold the lock of the file's folder
+        // and never change or shorten a file that they have mapped. What another program may do to the file
+        // is stated in the module's head.
+        let map = unsafe { Mmap::map(file)? };
+        Ok(Self(Backing::File(Arc::new(map))))
+    }
+
+    pub(crate) fn of_bytes(bytes: Arc<[u8]>) -> Self {
+        Self(Backing::Memory(bytes))
+    }
+}
+
+impl Deref for Map {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Backing::File(map) => map,
+            Backing::Memory(bytes) => bytes,
+        }
+    }
+}
+
+/// Mapped space that fills from its start.
+///
+/// The bytes before `len` are published: they never change again, and any thread may read them. The bytes
+/// behind it belong to whoever holds `writer`. That line is what makes the shared slice of
+/// [`bytes`](Reserve::bytes) sound beside a concurrent append.
+#[derive(Debug)]
+pub(crate) struct Reserve {
+    map: MmapRaw,
+    len: AtomicUsize,
+    writer: Mutex<()>,
+}
+
+impl Reserve {
+    /// Maps a file that has its whole capacity already, of which the first `len` bytes are published.
+    pub(crate) fn of_file(file: &fs::File) -> io::Result<Self> {
+        Ok(Self::new(MmapOptions::new().map_raw(file)?))
+    }
+
+    /// As much memory, with no file behind it: the recording disk's.
+    pub(crate) fn in_memory(capacity: usize) -> io::Result<Self> {
+        // A map of no bytes is refused; one byte that is never published is as good.
+        Ok(Self::new(MmapRaw::from(MmapOptions::new().len(capacity.max(1)).map_anon()?)))
+    }
+
+    fn new(map: MmapRaw) -> Self {
+        Self { map, len: AtomicUsize::new(0), writer: Mutex::new(()) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// How many bytes still fit.
+    pub(crate) fn remaining(&self) -> usize {
+        self.map.len() - self.len()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let len = self.len();
+        // SAFETY: the map is at least `len` bytes long and lives as long as `self`. Bytes before `len` are
+        // initialised, were written before `len` was released, and are never written again.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr(), len) }
+    }
+
+    /// Copies `bytes` behind what is there and publishes them. Returns the offset they start at.
+    pub(crate) fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        // The lock guards nothing that a panic could leave half-done: `len` moves last.
+        let _writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let start = self.len.load(Ordering::Relaxed);
+        if bytes.len() > self.map.len() - start {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        // SAFETY: `start + bytes.len()` is within the map, as just checked; the destination lies behind the
+        // published bytes, where only the holder of `writer` reads or writes, and so cannot overlap `bytes`.
+        unsafe {
+            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(start), bytes.len());
+        }
+        self.len.store(start + bytes.len(), Ordering::Release);
+        Ok(start)
+    }
+
+    /// Hands the changed pages to the disk, and waits.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        match self.len() {
+            0 => Ok(()),
+            len => self.map.flush_range(0, len),
+        }
+    }
+}

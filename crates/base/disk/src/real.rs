@@ -1,0 +1,268 @@
+//! [`RealDisk`]: the file system.
+
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use logladder_engine::{Error, Result};
+use rustix::fs::FallocateFlags;
+
+use crate::mapped::Reserve;
+use crate::{Disk, Entry, File, Lock, Map};
+
+/// The file system of this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl RealDisk {
+    /// The real disk, shared: what an engine opens on unless it is given another.
+    #[must_use]
+    pub fn shared() -> Arc<dyn Disk> {
+        static SHARED: OnceLock<Arc<RealDisk>> = OnceLock::new();
+        Arc::<RealDisk>::clone(SHARED.get_or_init(|| Arc::new(RealDisk)))
+    }
+}
+
+impl Disk for RealDisk {
+    fn create_dir(&self, dir: &Path) -> Result<()> {
+        match fs::create_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+            outcome => outcome.map_err(|source| Error::io("make the folder", dir, source)),
+        }
+    }
+
+    fn entry(&self, path: &Path) -> Result<Option<Entry>> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(Some(entry(path, &metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::io("look at", path, source)),
+        }
+    }
+
+    fn list(&self, dir: &Path) -> Result<Vec<Entry>> {
+        let failed = |source| Error::io("list the folder", dir, source);
+        let mut entries = Vec::new();
+        for found in fs::read_dir(dir).map_err(failed)? {
+            let path = found.map_err(failed)?.path();
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) => entries.push(entry(&path, &metadata)),
+                // Another thread removed it between the two calls.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Error::io("look at", &path, source)),
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn create(&self, path: &Path) -> Result<Box<dyn File>> {
+        let file = create_new(path)?;
+        Ok(Box::new(WrittenFile::new(file, path, 0)))
+    }
+
+    fn reserve(&self, path: &Path, capacity: u64) -> Result<Box<dyn File>> {
+        let file = create_new(path)?;
+        let mapped = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, capacity.max(1))
+            .map_err(io::Error::from)
+            .and_then(|()| Reserve::of_file(&file));
+        match mapped {
+            Ok(reserve) => Ok(Box::new(ReservedFile { file, reserve, path: path.to_path_buf() })),
+            Err(source) => {
+                // Nobody knows this file yet; should the removal fail too, the first error says more.
+                let _ = fs::remove_file(path);
+                Err(Error::io("reserve space for", path, source))
+            }
+        }
+    }
+
+    fn open(&self, path: &Path) -> Result<Box<dyn File>> {
+        let failed = |source| Error::io("open", path, source);
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+        let len = file.metadata().map_err(failed)?.len();
+        Ok(Box::new(WrittenFile::new(file, path, len)))
+    }
+
+    fn map(&self, path: &Path) -> Result<Map> {
+        let failed = |source| Error::io("map", path, source);
+        Map::of_file(&fs::File::open(path).map_err(failed)?).map_err(failed)
+    }
+
+    // The one place that may: `replace` builds on it.
+    #[allow(clippy::disallowed_methods)]
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        fs::rename(from, to).map_err(|source| Error::io("put a new file in place of", to, source))
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        fs::remove_file(path).map_err(|source| Error::io("remove", path, source))
+    }
+
+    fn sync_dir(&self, dir: &Path) -> Result<()> {
+        fs::File::open(dir)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| Error::io("sync the folder", dir, source))
+    }
+
+    fn lock(&self, path: &Path) -> Result<Lock> {
+        let failed = |source| Error::io("lock", path, source);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock::new(file)),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<u8>> {
+        fs::read(path).map_err(|source| Error::io("read", path, source))
+    }
+}
+
+fn entry(path: &Path, metadata: &fs::Metadata) -> Entry {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_dir = metadata.is_dir();
+    Entry { name, len: if is_dir { 0 } else { metadata.len() }, is_dir }
+}
+
+fn create_new(path: &Path) -> Result<fs::File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(|source| Error::io("create", path, source))
+}
+
+/// A file that is appended to by write(2).
+#[derive(Debug)]
+struct WrittenFile {
+    file: fs::File,
+    path: PathBuf,
+    /// Moves only after a whole append: a reader who sees it sees the bytes.
+    len: AtomicU64,
+    /// Held while appending or truncating.
+    writer: Mutex<()>,
+}
+
+impl WrittenFile {
+    fn new(file: fs::File, path: &Path, len: u64) -> Self {
+        Self { file, path: path.to_path_buf(), len: AtomicU64::new(len), writer: Mutex::new(()) }
+    }
+}
+
+impl File for WrittenFile {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn len(&self) -> u64 {
+        self.len.load(Ordering::Acquire)
+    }
+
+    fn append(&self, bytes: &[u8]) -> Result<u64> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = self.len.load(Ordering::Relaxed);
+        // At an explicit offset: should this one fail half-way, the next starts where it did.
+        write_all_at(&self.file, bytes, start)
+            .map_err(|source| Error::io("append to", &self.path, source))?;
+        self.len.store(start + bytes.len() as u64, Ordering::Release);
+        Ok(start)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        read_exact_at(&self.file, &self.path, offset, buffer)
+    }
+
+    fn truncate(&self, len: u64) -> Result<()> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if len > self.len.load(Ordering::Relaxed) {
+            return Err(lengthened(&self.path));
+        }
+        self.file.set_len(len).map_err(|source| Error::io("cut", &self.path, source))?;
+        self.len.store(len, Ordering::Release);
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        // fdatasync: it covers the file's length, and leaves out only its times.
+        self.file.sync_data().map_err(|source| Error::io("sync", &self.path, source))
+    }
+}
+
+/// A file that is appended to by copying into its mapped reserve.
+#[derive(Debug)]
+struct ReservedFile {
+    file: fs::File,
+    reserve: Reserve,
+    path: PathBuf,
+}
+
+impl File for ReservedFile {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn len(&self) -> u64 {
+        self.reserve.len() as u64
+    }
+
+    fn append(&self, bytes: &[u8]) -> Result<u64> {
+        let start =
+            self.reserve.append(bytes).map_err(|source| Error::io("append to", &self.path, source))?;
+        Ok(start as u64)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        read_slice_at(self.reserve.bytes(), &self.path, offset, buffer)
+    }
+
+    fn truncate(&self, len: u64) -> Result<()> {
+        if len != self.len() {
+            return Err(lengthened(&self.path));
+        }
+        self.file.set_len(len).map_err(|source| Error::io("cut", &self.path, source))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.reserve
+            .flush()
+            .and_then(|()| self.file.sync_data())
+            .map_err(|source| Error::io("sync", &self.path, source))
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        Some(self.reserve.bytes())
+    }
+}
+
+pub(crate) fn lengthened(path: &Path) -> Error {
+    Error::io("cut", path, io::Error::from(io::ErrorKind::InvalidInput))
+}
+
+pub(crate) fn read_slice_at(bytes: &[u8], path: &Path, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    let found = usize::try_from(offset)
+        .ok()
+        .and_then(|start| bytes.get(start..)?.get(..buffer.len()))
+        .ok_or_else(|| Error::io("read", path, io::Error::from(io::ErrorKind::UnexpectedEof)))?;
+    buffer.copy_from_slice(found);
+    Ok(())
+}
+
+#[cfg(unix)]
+fn write_all_at(file: &fs::File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &fs::File, path: &Path, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+        .map_err(|source| Error::io("read", path, source))
+}
