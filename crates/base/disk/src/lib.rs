@@ -133,6 +133,19 @@ pub trait Disk: Send + Sync + Debug {
     /// The system refused, or the disk failed.
     fn sync_dir(&self, dir: &Path) -> Result<()>;
 
+    /// Returns when every file in `dir`, and every name, is on the disk, whoever wrote it. Folders inside it are
+    /// not looked into.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync_dir`](Disk::sync_dir).
+    fn sync_files(&self, dir: &Path) -> Result<()> {
+        for entry in self.list(dir)?.iter().filter(|entry| !entry.is_dir) {
+            self.open(&dir.join(&entry.name))?.sync()?;
+        }
+        self.sync_dir(dir)
+    }
+
     /// Takes the lock of the file at `path`, which is made if it is not there and never removed. The lock is
     /// the system's: it ends with the process that holds it, however that ends.
     ///

@@ -1,1 +1,181 @@
-//! Stage 1: a hash map, the baseline of every comparison.
+//! Stage 1: a hash map. The baseline of every comparison.
+//!
+//! ```text
+//!   set("name", "anna")                      get("name")
+//!         │                                       ▲
+//!         ▼                                       │
+//!   ┌───────────────── a HashMap behind a lock ───┴──┐
+//!   │  "name" → "anna"     "city" → "Dhaka"      …   │
+//!   └────────────────────────────────────────────────┘
+//!                     (no file at all)
+//! ```
+//!
+//! Every store is judged by what it adds to this one: nothing that also keeps its data can be faster to
+//! write, and few are as fast to read.
+//!
+//! # Crash contract
+//!
+//! [`Durability::Never`]: when the store is dropped, closed or killed, its data is gone. Opening it again, in
+//! whatever folder, gives an empty store. The folder is neither read nor made.
+//!
+//! # What this stage does not do; the next one fixes it
+//!
+//! It forgets. Stage 2 writes everything into a file on every set. It also holds every key and value in
+//! memory, which stages 2, 5 and 6 do as well, and stage 7 stops doing.
+//!
+//! # Examples
+//!
+//! ```
+//! use logladder_engine::Engine;
+//! use logladder_memory::Memory;
+//!
+//! let store = Memory::default();
+//! store.set(b"name", b"anna")?;
+//! assert_eq!(store.get(b"name")?.as_deref(), Some(&b"anna"[..]));
+//! store.delete(b"name")?;
+//! assert_eq!(store.get(b"name")?, None);
+//! # Ok::<(), logladder_engine::Error>(())
+//! ```
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use logladder_disk::{Disk, OpenOn};
+use logladder_engine::{Durability, Engine, Error, Iterate, Open, Result, Stats, Visit, limits};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Many readers at once, or one writer. The hash is seeded at random, so that nobody can choose keys that
+    /// all fall into one bucket.
+    map: RwLock<Map>,
+}
+
+type Map = HashMap<Box<[u8]>, Box<[u8]>>;
+
+/// Nothing can be chosen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {}
+
+impl Memory {
+    fn read(&self) -> Result<RwLockReadGuard<'_, Map>> {
+        self.map.read().map_err(|_| Error::panicked())
+    }
+
+    fn write(&self) -> Result<RwLockWriteGuard<'_, Map>> {
+        self.map.write().map_err(|_| Error::panicked())
+    }
+}
+
+impl Engine for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Never
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        limits::check_key(key)?;
+        Ok(self.read()?.get(key).map(|value| value.to_vec()))
+    }
+
+    fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
+        limits::check_key(key)?;
+        value.clear();
+        let map = self.read()?;
+        let Some(found) = map.get(key) else { return Ok(false) };
+        value.extend_from_slice(found);
+        Ok(true)
+    }
+
+    fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        limits::check_entry(key, value)?;
+        let value = Box::from(value);
+        let mut map = self.write()?;
+        match map.get_mut(key) {
+            Some(old) => *old = value,
+            None => drop(map.insert(Box::from(key), value)),
+        }
+        Ok(())
+    }
+
+    fn delete(&self, key: &[u8]) -> Result<()> {
+        limits::check_key(key)?;
+        self.write()?.remove(key);
+        Ok(())
+    }
+
+    /// Does nothing: there is nowhere to put it.
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        let map = self.read()?;
+        let mut stats = Stats::default();
+        stats.live_keys = map.len() as u64;
+        stats.live_bytes = map.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+        // Two fat pointers and a control byte for each place in the table, used or not.
+        let place = size_of::<(Box<[u8]>, Box<[u8]>)>() + 1;
+        let key_bytes: usize = map.keys().map(|key| key.len()).sum();
+        stats.index_bytes = (map.capacity() * place + key_bytes) as u64;
+        Ok(stats)
+    }
+
+    fn as_iterate(&self) -> Option<&dyn Iterate> {
+        Some(self)
+    }
+}
+
+impl Iterate for Memory {
+    /// Copies the list of keys first, and each value when its turn comes.
+    fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
+        let keys: Vec<Box<[u8]>> = self.read()?.keys().cloned().collect();
+        let mut value = Vec::new();
+        for key in keys {
+            if self.get_into(&key, &mut value)? && visit(&key, &value) == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Open for Memory {
+    type Options = Options;
+
+    fn open(_dir: &Path, _options: Options) -> Result<Self> {
+        Ok(Self::default())
+    }
+}
+
+impl OpenOn for Memory {
+    fn open_on(_disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
+        Self::open(dir, options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_under_the_lock_becomes_a_typed_error_and_no_second_panic() {
+        let store = Memory::default();
+        let outcome = std::thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    let _held = store.map.write();
+                    panic!("on purpose");
+                })
+                .join()
+        });
+        assert!(outcome.is_err());
+        assert!(matches!(store.get(b"key"), Err(Error::Poisoned { .. })));
+        assert!(matches!(store.set(b"key", b"value"), Err(Error::Poisoned { .. })));
+    }
+}
