@@ -1,0 +1,176 @@
+//! [`FilePerKey`]: the engine.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use logladder_disk::{Disk, OpenOn, Poison, RealDisk, StoreFolder, replace};
+use logladder_engine::{Durability, Engine, Error, Iterate, Open, Result, Stats, SyncPolicy, Visit, limits};
+
+use crate::entry_file::{self, HEADER_LEN};
+use crate::file_name::{file_name, is_entry};
+
+const STAGE: &str = "file-per-key";
+const FORMAT_VERSION: u32 = 1;
+
+/// A store that keeps each value in a file of its own.
+#[derive(Debug)]
+pub struct FilePerKey {
+    folder: StoreFolder,
+    options: Options,
+    /// One write at a time: two of the same key would share a temporary file. Reads need no lock, since a
+    /// rename puts a whole file in place of a whole file.
+    writer: Mutex<()>,
+    poison: Poison,
+}
+
+/// What can be chosen at opening.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether each write is synced before it is acknowledged.
+    pub sync: SyncPolicy,
+}
+
+impl Options {
+    /// The same with another sync policy.
+    #[must_use]
+    pub fn with_sync(mut self, sync: SyncPolicy) -> Self {
+        self.sync = sync;
+        self
+    }
+}
+
+impl FilePerKey {
+    /// The bytes of the file of this name, or `None` if there is no such file.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        match self.folder.disk().read(&self.folder.path(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn writer(&self) -> Result<MutexGuard<'_, ()>> {
+        let writer = self.writer.lock().map_err(|_| Error::panicked())?;
+        self.poison.check()?;
+        Ok(writer)
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.folder.path(name);
+        if self.folder.disk().entry(&path)?.is_none() {
+            return Ok(());
+        }
+        self.folder.disk().remove(&path)?;
+        match self.options.sync {
+            SyncPolicy::Never => Ok(()),
+            _ => self.folder.disk().sync_dir(self.folder.dir()),
+        }
+    }
+
+    fn entry_names(&self) -> Result<impl Iterator<Item = (String, u64)>> {
+        let entries = self.folder.list()?;
+        Ok(entries
+            .into_iter()
+            .filter(|entry| !entry.is_dir && is_entry(&entry.name))
+            .map(|entry| (entry.name, entry.len)))
+    }
+}
+
+impl Engine for FilePerKey {
+    fn name(&self) -> &'static str {
+        STAGE
+    }
+
+    fn durability(&self) -> Durability {
+        self.options.sync.durability()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        limits::check_key(key)?;
+        let name = file_name(key);
+        let Some(mut bytes) = self.read(&name)? else { return Ok(None) };
+        let path = self.folder.path(&name);
+        let (found, value) = entry_file::parse(&path, &bytes)?;
+        if found != key {
+            return Err(Error::corrupt(&path, HEADER_LEN as u64, "it holds the value of another key"));
+        }
+        let value_start = bytes.len() - value.len();
+        bytes.drain(..value_start);
+        Ok(Some(bytes))
+    }
+
+    fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        limits::check_entry(key, value)?;
+        let _writer = self.writer()?;
+        let path = self.folder.path(&file_name(key));
+        let head = entry_file::head(key, value);
+        self.poison.guard(replace(&**self.folder.disk(), &path, &[&head, value], self.options.sync))
+    }
+
+    fn delete(&self, key: &[u8]) -> Result<()> {
+        limits::check_key(key)?;
+        let _writer = self.writer()?;
+        self.poison.guard(self.remove(&file_name(key)))
+    }
+
+    fn sync(&self) -> Result<()> {
+        let _writer = self.writer()?;
+        match self.options.sync {
+            SyncPolicy::Never => self.poison.guard(self.folder.disk().sync_files(self.folder.dir())),
+            // Each write was synced before it was acknowledged.
+            _ => Ok(()),
+        }
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        let mut stats = Stats::default();
+        for (_, len) in self.entry_names()? {
+            stats.live_keys += 1;
+            stats.live_bytes += len.saturating_sub(HEADER_LEN as u64);
+        }
+        stats.disk_bytes = self.folder.disk_bytes()?;
+        // The index is the folder: the file system's memory, not ours.
+        stats.index_bytes = 0;
+        Ok(stats)
+    }
+
+    fn as_iterate(&self) -> Option<&dyn Iterate> {
+        Some(self)
+    }
+}
+
+impl Iterate for FilePerKey {
+    /// Lists the folder first, and reads each file when its turn comes.
+    fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
+        for (name, _) in self.entry_names()? {
+            let Some(bytes) = self.read(&name)? else { continue };
+            let path = self.folder.path(&name);
+            let (key, value) = entry_file::parse(&path, &bytes)?;
+            if file_name(key) != name {
+                return Err(Error::corrupt(&path, HEADER_LEN as u64, "it holds the value of another key"));
+            }
+            if visit(key, value) == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Open for FilePerKey {
+    type Options = Options;
+
+    fn open(dir: &Path, options: Options) -> Result<Self> {
+        Self::open_on(RealDisk::shared(), dir, options)
+    }
+}
+
+impl OpenOn for FilePerKey {
+    fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
+        let folder = StoreFolder::open(disk, dir, STAGE, FORMAT_VERSION, is_entry)?;
+        Ok(Self { folder, options, writer: Mutex::new(()), poison: Poison::default() })
+    }
+}
