@@ -1,1 +1,47 @@
-//! Every stage of the ladder behind one trait, and the table of stages.
+//! Every stage of the ladder, behind one trait.
+//!
+//! A program that knows which engine it wants depends on that engine's crate alone. This one is for who
+//! wants to choose at run time, or to see them side by side: it exports every stage as a module, the words
+//! they share at its root, and the table of stages, [`STAGES`].
+//!
+//! ```
+//! use logladder::{Engine, SyncPolicy};
+//!
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let folder = folder.path();
+//! let stage = logladder::stage("hash-log").ok_or("no such stage")?;
+//! let store = stage.open(folder, SyncPolicy::Always)?;
+//! store.set(b"city", b"Dhaka")?;
+//! assert_eq!(store.get(b"city")?.as_deref(), Some(&b"Dhaka"[..]));
+//! store.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod table;
+
+pub use logladder_engine::{
+    Compact, Compacted, Durability, Engine, Error, Iterate, Open, Repair, Result, Stats, SyncPolicy, Visit,
+    limits,
+};
+pub use table::{STAGES, Stage, stage};
+
+/// Stage 1: a hash map.
+pub use logladder_memory as memory;
+
+/// Stage 2: one JSON file, rewritten on every set.
+pub use logladder_json_file as json_file;
+
+/// Stage 3: the filesystem as the database.
+pub use logladder_file_per_key as file_per_key;
+
+/// Stage 4: append to a log, scan it to read.
+pub use logladder_scan_log as scan_log;
+
+/// Stage 7: an index over log segments, with compaction.
+pub use logladder_hash_log as hash_log;
+
+/// Typed documents over any engine.
+pub use logladder_json as json;
+
+/// The file work of the engines, and the disk that crashes on demand.
+pub use logladder_disk as disk;

@@ -1,0 +1,147 @@
+//! A folder is taken only by the stage it belongs to, by one at a time, and is otherwise left as it is.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use logladder_disk::crash::{Recording, Tree};
+use logladder_disk::{Disk, LOCK_FILE, RecordingDisk, StoreFolder, cut_torn_tail};
+use logladder_engine::{Error, Result};
+
+const DIR: &str = "/a/store";
+
+fn path(name: &str) -> PathBuf {
+    Path::new(DIR).join(name)
+}
+
+fn disk_with(files: &[(&str, &[u8])]) -> RecordingDisk {
+    let mut tree = Tree::default();
+    for (name, bytes) in files {
+        tree.put(&path(name), bytes.to_vec());
+    }
+    RecordingDisk::from_tree(tree)
+}
+
+fn open(disk: &RecordingDisk) -> Result<StoreFolder> {
+    StoreFolder::open(Arc::new(disk.clone()), Path::new(DIR), "scan-log", 2, |name| name == "store.json")
+}
+
+fn assert_untouched(disk: &RecordingDisk) {
+    assert_eq!(disk.ops(), [], "nothing may be changed");
+}
+
+#[test]
+fn a_new_folder_is_made_with_what_is_missing_above_it() {
+    let disk = RecordingDisk::new();
+    let folder = open(&disk).unwrap();
+    assert_eq!(disk.read(&folder.path(LOCK_FILE)).unwrap(), b"logladder scan-log 2\n");
+}
+
+#[test]
+fn a_file_brought_from_elsewhere_is_accepted_and_a_stranger_is_not() {
+    open(&disk_with(&[("store.json", b"[]\n")])).unwrap();
+    let disk = disk_with(&[("store.json", b"[]\n"), ("thesis.txt", b"years of work")]);
+    let error = open(&disk).unwrap_err();
+    assert!(
+        matches!(error, Error::ForeignStore { .. }) && error.to_string().contains("thesis.txt"),
+        "{error}"
+    );
+    assert_untouched(&disk);
+}
+
+#[test]
+fn a_store_of_another_stage_is_refused_by_name() {
+    let disk = disk_with(&[(LOCK_FILE, b"logladder json-file 1\n")]);
+    let error = open(&disk).unwrap_err();
+    assert!(matches!(error, Error::ForeignStore { .. }), "{error}");
+    assert!(error.to_string().contains("a json-file store"), "{error}");
+    assert_untouched(&disk);
+}
+
+#[test]
+fn a_newer_version_is_refused_by_number() {
+    let disk = disk_with(&[(LOCK_FILE, b"logladder scan-log 3\n")]);
+    let error = open(&disk).unwrap_err();
+    assert!(matches!(error, Error::UnsupportedVersion { found: 3, supported: 2, .. }), "{error}");
+    assert_untouched(&disk);
+}
+
+#[test]
+fn a_lock_file_that_says_something_else_is_left_alone() {
+    let disk = disk_with(&[(LOCK_FILE, b"hello")]);
+    assert!(matches!(open(&disk), Err(Error::Corrupt { .. })));
+    assert_untouched(&disk);
+}
+
+#[test]
+fn a_path_that_is_a_file_is_refused() {
+    let mut tree = Tree::default();
+    tree.put(Path::new(DIR), b"a file".to_vec());
+    let disk = RecordingDisk::from_tree(tree);
+    assert!(matches!(open(&disk), Err(Error::Io { .. })));
+    assert_untouched(&disk);
+}
+
+#[test]
+fn a_second_owner_is_refused_until_the_first_is_gone() {
+    let disk = RecordingDisk::new();
+    let first = open(&disk).unwrap();
+    assert!(matches!(open(&disk), Err(Error::Locked { .. })));
+    drop(first);
+    open(&disk).unwrap();
+}
+
+#[test]
+fn unfinished_temporary_files_are_removed_and_kept_tails_are_not() {
+    let disk = disk_with(&[("store.json.tmp", b"half"), ("store.json.torn-7", b"tail")]);
+    let folder = open(&disk).unwrap();
+    let names: Vec<String> = folder.list().unwrap().into_iter().map(|entry| entry.name).collect();
+    assert_eq!(names, [LOCK_FILE, "store.json.torn-7"]);
+}
+
+#[test]
+fn a_crash_anywhere_in_making_a_folder_leaves_one_that_opens() {
+    let disk = RecordingDisk::new();
+    drop(open(&disk).unwrap());
+    let recording = Recording::of(&disk);
+    for after in 0..=recording.ops.len() {
+        for image in recording.images_at(after) {
+            let again = RecordingDisk::from_tree(image.tree);
+            open(&again).unwrap_or_else(|error| panic!("{:?} after {after}: {error}", image.loss));
+        }
+    }
+}
+
+#[test]
+fn a_torn_tail_is_kept_before_it_is_cut_whatever_crash_comes_between() {
+    let start = disk_with(&[("log", b"good records|torn")]).tree();
+    let cut = |disk: &RecordingDisk| {
+        let file = disk.open(&path("log")).unwrap();
+        if file.len() > 12 { cut_torn_tail(disk, &*file, 12).map(Some) } else { Ok(None) }
+    };
+    let disk = RecordingDisk::from_tree(start);
+    let repair = cut(&disk).unwrap().unwrap();
+    assert_eq!((repair.offset, repair.len, &repair.kept), (12, 5, &path("log.torn-12")));
+    let recording = Recording::of(&disk);
+    for after in 0..=recording.ops.len() {
+        for image in recording.images_at(after) {
+            let again = RecordingDisk::from_tree(image.tree);
+            cut(&again).unwrap();
+            assert_eq!(again.read(&path("log")).unwrap(), b"good records");
+            assert_eq!(again.read(&path("log.torn-12")).unwrap(), b"|torn", "{:?}", image.loss);
+        }
+    }
+}
+
+#[test]
+fn two_tails_cut_at_the_same_place_are_both_kept() {
+    let disk = disk_with(&[("log", b"good|")]);
+    for torn in [&b"first"[..], b"second"] {
+        let file = disk.open(&path("log")).unwrap();
+        file.append(torn).unwrap();
+        cut_torn_tail(&disk, &*file, 5).unwrap();
+    }
+    assert_eq!(disk.read(&path("log.torn-5")).unwrap(), b"first");
+    assert_eq!(disk.read(&path("log.torn-5-1")).unwrap(), b"second");
+}

@@ -1,0 +1,155 @@
+//! The table of stages: what the command line, the benchmark and the book list, in one place.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use logladder_disk::{Disk, OpenOn, RealDisk};
+use logladder_engine::{Durability, Engine, Result, SyncPolicy};
+
+/// One stage of the ladder.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Stage {
+    /// Its place on the ladder, from 1.
+    pub number: u8,
+    /// Its short name, as [`Engine::name`] gives it.
+    pub name: &'static str,
+    /// The package that holds it.
+    pub package: &'static str,
+    /// What it is, in a few words.
+    pub summary: &'static str,
+    /// What hurt in the stage below and no longer does.
+    pub fixes: &'static str,
+    /// What still hurts, and leads to the next stage.
+    pub hurts: &'static str,
+    open: fn(Arc<dyn Disk>, &Path, SyncPolicy) -> Result<Box<dyn Engine>>,
+    durability: fn(SyncPolicy) -> Durability,
+}
+
+/// Every stage that stands, from the bottom up. The numbers that are missing are stages to come.
+pub static STAGES: &[Stage] = &[
+    Stage {
+        number: 1,
+        name: "memory",
+        package: "logladder-memory",
+        summary: "a hash map",
+        fixes: "nothing yet: this is what every other stage is measured against",
+        hurts: "a restart forgets everything",
+        open: |disk, dir, _| boxed::<logladder_memory::Memory>(disk, dir, logladder_memory::Options::default()),
+        durability: |_| Durability::Never,
+    },
+    Stage {
+        number: 2,
+        name: "json-file",
+        package: "logladder-json-file",
+        summary: "one JSON file, rewritten on every set",
+        fixes: "the data survives, in a file that anyone can read",
+        hurts: "every set rewrites the whole store",
+        open: |disk, dir, sync| {
+            let options = logladder_json_file::Options::default().with_sync(sync);
+            boxed::<logladder_json_file::JsonFile>(disk, dir, options)
+        },
+        durability: SyncPolicy::durability,
+    },
+    Stage {
+        number: 3,
+        name: "file-per-key",
+        package: "logladder-file-per-key",
+        summary: "the filesystem as the database, one file a key",
+        fixes: "a set costs the same however large the store is, and values leave memory",
+        hurts: "a file, a rename and a block of the disk for each value, however small",
+        open: |disk, dir, sync| {
+            let options = logladder_file_per_key::Options::default().with_sync(sync);
+            boxed::<logladder_file_per_key::FilePerKey>(disk, dir, options)
+        },
+        durability: SyncPolicy::durability,
+    },
+    Stage {
+        number: 4,
+        name: "scan-log",
+        package: "logladder-scan-log",
+        summary: "append to one log, scan it to read",
+        fixes: "a set is one append to one file",
+        hurts: "a get reads the log from its end until it finds the key, and the log only grows",
+        open: |disk, dir, sync| {
+            let options = logladder_scan_log::Options::default().with_sync(sync);
+            boxed::<logladder_scan_log::ScanLog>(disk, dir, options)
+        },
+        durability: SyncPolicy::durability,
+    },
+    Stage {
+        number: 7,
+        name: "hash-log",
+        package: "logladder-hash-log",
+        summary: "a hash index over log segments, with compaction",
+        fixes: "a get is one look in the index and one read, and compaction gives space back",
+        hurts: "the index must fit in memory, and keys come in no order",
+        open: |disk, dir, sync| {
+            let options = logladder_hash_log::Options::default().with_sync(sync);
+            boxed::<logladder_hash_log::HashLog>(disk, dir, options)
+        },
+        durability: SyncPolicy::durability,
+    },
+];
+
+/// The stage of this name or number.
+///
+/// ```
+/// assert_eq!(logladder::stage("4").map(|stage| stage.name), Some("scan-log"));
+/// assert_eq!(logladder::stage("scan-log").map(|stage| stage.number), Some(4));
+/// assert!(logladder::stage("99").is_none());
+/// ```
+#[must_use]
+pub fn stage(name_or_number: &str) -> Option<&'static Stage> {
+    let number = name_or_number.parse().ok();
+    STAGES.iter().find(|stage| stage.name == name_or_number || Some(stage.number) == number)
+}
+
+impl Stage {
+    /// Opens a store of this stage in the folder `dir`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Open::open`](logladder_engine::Open::open).
+    pub fn open(&self, dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+        self.open_on(RealDisk::shared(), dir, sync)
+    }
+
+    /// The same on another disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`Open::open`](logladder_engine::Open::open).
+    pub fn open_on(&self, disk: Arc<dyn Disk>, dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+        (self.open)(disk, dir, sync)
+    }
+
+    /// What an acknowledged set survives under this policy.
+    #[must_use]
+    pub fn durability(&self, sync: SyncPolicy) -> Durability {
+        (self.durability)(sync)
+    }
+}
+
+fn boxed<E: OpenOn>(disk: Arc<dyn Disk>, dir: &Path, options: E::Options) -> Result<Box<dyn Engine>> {
+    Ok(Box::new(E::open_on(disk, dir, options)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_is_in_order_and_opens_an_engine_of_its_own_name_and_durability() {
+        assert!(STAGES.is_sorted_by_key(|stage| stage.number));
+        for stage in STAGES {
+            for sync in [SyncPolicy::Always, SyncPolicy::Never] {
+                let folder = tempfile::tempdir().unwrap();
+                let engine = stage.open(folder.path(), sync).unwrap();
+                assert_eq!(engine.name(), stage.name);
+                assert_eq!(engine.durability(), stage.durability(sync), "{}", stage.name);
+                assert_eq!(stage.package, format!("logladder-{}", stage.name));
+            }
+        }
+    }
+}
