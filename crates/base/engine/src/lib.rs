@@ -28,10 +28,12 @@
 mod capabilities;
 mod engine;
 mod error;
+mod layout;
 pub mod limits;
 mod report;
 
 pub use capabilities::{Compact, Compacted, Iterate, Visit};
 pub use engine::{Engine, Open};
 pub use error::{Error, Result};
+pub use layout::Field;
 pub use report::{Durability, Repair, Stats, SyncPolicy};

@@ -20,7 +20,7 @@
 mod table;
 
 pub use logladder_engine::{
-    Compact, Compacted, Durability, Engine, Error, Iterate, Open, Repair, Result, Stats, SyncPolicy, Visit,
+    Compact, Compacted, Durability, Engine, Error, Field, Iterate, Open, Repair, Result, Stats, SyncPolicy, Visit,
     limits,
 };
 pub use table::{STAGES, Stage, stage};
