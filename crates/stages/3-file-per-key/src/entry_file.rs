@@ -10,10 +10,11 @@
 //! | 16 | 8 | the value's length, little-endian |
 //! | 24 | | the key, then the value, and nothing after it |
 
+use std::ops::Range;
 use std::path::Path;
 
 use logladder_disk::sabotage::{self, Rule};
-use logladder_engine::{Error, Result};
+use logladder_engine::{Error, Field, Result};
 
 /// What every file of this stage begins with.
 pub const MAGIC: [u8; 4] = *b"LLFK";
@@ -68,6 +69,46 @@ pub(crate) fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [
     // At most the length of `content`, as just checked.
     let (key, value) = content.split_at(usize::try_from(key_len).unwrap_or(content.len()));
     Ok((key, value))
+}
+
+/// Names the bytes of a file of this stage, for lessons and inspection. A damaged file is described as far as
+/// it goes.
+///
+/// ```
+/// # use logladder_engine::{Engine, Open};
+/// # let dir = tempfile::tempdir().unwrap();
+/// let store = logladder_file_per_key::FilePerKey::open(dir.path(), Default::default())?;
+/// store.set(b"name", b"anna")?;
+/// let bytes = std::fs::read(dir.path().join("k-6e616d65")).unwrap();
+/// let fields = logladder_file_per_key::describe("k-6e616d65", &bytes);
+/// assert_eq!(fields.last().map(|field| (field.name, field.bytes.clone())), Some(("value", 28..32)));
+/// # Ok::<(), logladder_engine::Error>(())
+/// ```
+#[must_use]
+pub fn describe(file_name: &str, bytes: &[u8]) -> Vec<Field> {
+    if !crate::file_name::is_entry(file_name) || bytes.len() < HEADER_LEN {
+        return Vec::new();
+    }
+    let number = |range: Range<usize>| {
+        bytes[range].iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte))
+    };
+    let (key_len, value_len) = (number(12..16), number(16..24));
+    let verdict = match parse(Path::new(file_name), bytes) {
+        Ok(_) => "matches what it covers: everything else in the file",
+        Err(_) => "does not match what it covers",
+    };
+    let key_end = usize::try_from(key_len).unwrap_or(usize::MAX).saturating_add(HEADER_LEN).min(bytes.len());
+    let text = |range: Range<usize>| format!("{:?}", String::from_utf8_lossy(&bytes[range]));
+    vec![
+        Field::new(0..4, "magic", text(0..4)),
+        Field::new(4..5, "version", bytes[4].to_string()),
+        Field::new(5..8, "zeros", "so that the lengths are aligned"),
+        Field::new(8..12, "checksum", verdict),
+        Field::new(12..16, "key length", key_len.to_string()),
+        Field::new(16..24, "value length", value_len.to_string()),
+        Field::new(HEADER_LEN..key_end, "key", text(HEADER_LEN..key_end)),
+        Field::new(key_end..bytes.len(), "value", text(key_end..bytes.len())),
+    ]
 }
 
 /// Over everything but the four bytes that hold it. `head` may go on into the key.

@@ -54,5 +54,5 @@ mod entry_file;
 mod file_name;
 
 pub use engine::{FilePerKey, Options};
-pub use entry_file::{HEADER_LEN, MAGIC, VERSION};
+pub use entry_file::{HEADER_LEN, MAGIC, VERSION, describe};
 pub use file_name::file_name;
