@@ -1,0 +1,260 @@
+//! [`Examiner`]: opens what a crash left, and tries what a program would do next.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use logladder_disk::crash::{CrashImage, Loss, Recording, Tree};
+use logladder_disk::{Disk, Op, RecordingDisk};
+use logladder_engine::{Durability, Engine, Error};
+
+use super::{DIR, describe};
+use crate::show::{panic_message, show, show_value};
+use crate::{Subject, Violation};
+
+/// A key that no script writes.
+const AFTERWARDS: &[u8] = b"written after the recovery";
+
+/// What a store holds: the value of each of the examiner's keys.
+type Values = Vec<Option<Vec<u8>>>;
+
+/// What became of an image.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    /// It opened, with these contents; or with those, when it crashed again while it recovered.
+    Opened(Vec<State>),
+    /// Opening or reading it ended in this error, which names a file.
+    Refused(String),
+}
+
+/// What a store held when it was opened.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) values: Values,
+    /// The second crash, if this is what was found after one.
+    pub(crate) moment: String,
+}
+
+/// Opens images, each only once: many crashes leave the same one.
+pub(crate) struct Examiner<'s> {
+    subject: &'s Subject,
+    keys: Vec<Vec<u8>>,
+    /// By fingerprint of the tree.
+    examined: HashMap<u64, Found>,
+    /// What opening and reading gave, also of images that a second crash left.
+    read: HashMap<u64, Reading>,
+    during_recovery: usize,
+}
+
+/// The contents, or the error.
+type Reading = Result<Values, String>;
+
+impl<'s> Examiner<'s> {
+    pub(crate) fn new(subject: &'s Subject, keys: &[Vec<u8>]) -> Self {
+        let mut keys = keys.to_vec();
+        keys.push(AFTERWARDS.to_vec());
+        Self { subject, keys, examined: HashMap::new(), read: HashMap::new(), during_recovery: 0 }
+    }
+
+    pub(crate) fn distinct(&self) -> usize {
+        self.examined.len()
+    }
+
+    pub(crate) fn during_recovery(&self) -> usize {
+        self.during_recovery
+    }
+
+    /// Opens the image; opens it again; crashes at every operation of the opening, and opens that; writes, and
+    /// opens once more.
+    pub(crate) fn examine(&mut self, tree: &Tree) -> Result<&Found, Violation> {
+        let fingerprint = tree.fingerprint();
+        if !self.examined.contains_key(&fingerprint) {
+            let found = self.examine_new(tree).map_err(|violation| violation.with_files(tree))?;
+            self.examined.insert(fingerprint, found);
+        }
+        Ok(&self.examined[&fingerprint])
+    }
+
+    fn examine_new(&mut self, tree: &Tree) -> Result<Found, Violation> {
+        let disk = RecordingDisk::from_tree(tree.clone());
+        let values = match self.open_and_read(&disk)? {
+            Ok(values) => values,
+            Err(error) => return Ok(Found::Refused(error)),
+        };
+        let recovery = Recording::of(&disk);
+        let again = self.open_and_read(&disk)?;
+        self.is_same(&values, &again, "what the first opening showed")?;
+        self.write_and_open(&disk, &values)?;
+        let mut states = vec![State { values, moment: String::new() }];
+        self.crash_again(&recovery, &mut states)?;
+        Ok(Found::Opened(states))
+    }
+
+    /// Crashes while the store recovers. Writes are torn at three places instead of at every byte: what they
+    /// write has been torn at every byte before.
+    fn crash_again(&mut self, recovery: &Recording, states: &mut Vec<State>) -> Result<(), Violation> {
+        for after in 0..=recovery.ops.len() {
+            for image in recovery.images_at(after).into_iter().filter(|image| is_telling(image, recovery)) {
+                self.during_recovery += 1;
+                let fingerprint = image.tree.fingerprint();
+                if !self.read.contains_key(&fingerprint) {
+                    let disk = RecordingDisk::from_tree(image.tree.clone());
+                    let reading = self.open_and_read(&disk).map_err(|violation| {
+                        violation.with_files(&image.tree).at(&second(&image, recovery))
+                    })?;
+                    self.read.insert(fingerprint, reading);
+                }
+                let may_refuse =
+                    self.subject.durability() < Durability::PowerLoss && image.loss.needs_power_loss();
+                match &self.read[&fingerprint] {
+                    Ok(values) if states.iter().all(|state| state.values != *values) => {
+                        states.push(State { values: values.clone(), moment: second(&image, recovery) });
+                    }
+                    Ok(_) => {}
+                    Err(_) if may_refuse => {}
+                    Err(error) => {
+                        return Err(Violation::new("the store opens after a second crash", error.clone())
+                            .with_files(&image.tree)
+                            .at(&second(&image, recovery)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, disk: &RecordingDisk) -> Result<Box<dyn Engine>, Error> {
+        self.subject.open(Arc::new(disk.clone()), Path::new(DIR))
+    }
+
+    /// Opens the store, reads everything in every way, and drops it.
+    fn open_and_read(&self, disk: &RecordingDisk) -> Result<Reading, Violation> {
+        let attempt = || -> Result<Result<Values, Violation>, Error> {
+            let engine = self.open(disk)?;
+            if let Err(violation) = kept_what_it_cut(&*engine, disk) {
+                return Ok(Err(violation));
+            }
+            read_in_every_way(&*engine, &self.keys)
+        };
+        match catch_unwind(AssertUnwindSafe(attempt)) {
+            Ok(Ok(Ok(values))) => Ok(Ok(values)),
+            Ok(Ok(Err(violation))) => Err(violation),
+            Ok(Err(error)) if !error.to_string().contains(DIR) => {
+                Err(Violation::new("an error names the file", error.to_string()))
+            }
+            Ok(Err(error)) => Ok(Err(error.to_string())),
+            Err(panic) => {
+                let message = format!("a panic: {}", panic_message(&*panic));
+                Err(Violation::new("no file content makes an engine panic", message))
+            }
+        }
+    }
+
+    fn is_same(&self, expected: &Values, found: &Reading, what: &str) -> Result<(), Violation> {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                return Err(Violation::new(format!("the next opening shows {what}"), error.clone()));
+            }
+        };
+        for (key, (expected, found)) in self.keys.iter().zip(expected.iter().zip(found)) {
+            if expected != found {
+                let expected = show_value(expected.as_deref());
+                return Err(Violation::new(
+                    format!("the next opening shows {what}: key {} = {expected}", show(key)),
+                    show_value(found.as_deref()),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is written after a recovery survives, and nothing else changes.
+    fn write_and_open(&self, disk: &RecordingDisk, values: &Values) -> Result<(), Violation> {
+        let mut expected = values.clone();
+        let write = || -> Result<(), Error> {
+            let engine = self.open(disk)?;
+            engine.set(AFTERWARDS, b"new")?;
+            engine.set(&self.keys[0], b"new as well")?;
+            engine.delete(&self.keys[1])?;
+            engine.sync()
+        };
+        write().map_err(|error| {
+            Violation::new("a recovered store takes writes", error.to_string()).with_files(&disk.tree())
+        })?;
+        if let Some(last) = expected.last_mut() {
+            *last = Some(b"new".to_vec());
+        }
+        expected[0] = Some(b"new as well".to_vec());
+        expected[1] = None;
+        let found = self.open_and_read(disk)?;
+        self.is_same(&expected, &found, "what was written after the recovery")
+            .map_err(|violation| violation.with_files(&disk.tree()))
+    }
+}
+
+/// By `get`, by `for_each`, and by the count of `stats`, which must agree.
+pub(crate) fn read_in_every_way(
+    engine: &dyn Engine,
+    keys: &[Vec<u8>],
+) -> Result<Result<Values, Violation>, Error> {
+    let mut values = Vec::with_capacity(keys.len());
+    for key in keys {
+        values.push(engine.get(key)?);
+    }
+    if let Some(iterate) = engine.as_iterate() {
+        let mut shown = BTreeMap::new();
+        iterate.for_each(&mut |key, value| {
+            shown.insert(key.to_vec(), value.to_vec());
+            ControlFlow::Continue(())
+        })?;
+        for (key, value) in keys.iter().zip(&values) {
+            let by_visit = shown.remove(key);
+            if by_visit != *value {
+                return Ok(Err(Violation::new(
+                    format!("for_each and get agree on {}: {}", show(key), show_value(value.as_deref())),
+                    show_value(by_visit.as_deref()),
+                )));
+            }
+        }
+        if let Some((key, _)) = shown.first_key_value() {
+            return Ok(Err(Violation::new(
+                "for_each shows no key that was never written",
+                format!("it shows {}", show(key)),
+            )));
+        }
+    }
+    let live = values.iter().flatten().count() as u64;
+    let counted = engine.stats()?.live_keys;
+    if counted != live {
+        let found = format!("stats count {counted}");
+        return Ok(Err(Violation::new(format!("{live} keys are live"), found)));
+    }
+    Ok(Ok(values))
+}
+
+/// Nothing that an opening cuts off is thrown away.
+fn kept_what_it_cut(engine: &dyn Engine, disk: &RecordingDisk) -> Result<(), Violation> {
+    for repair in engine.repairs() {
+        let kept = disk.entry(&repair.kept).ok().flatten();
+        if kept.is_none_or(|entry| entry.len != repair.len) {
+            return Err(Violation::new(format!("kept as it says: {repair}"), "that file is not there"));
+        }
+    }
+    Ok(())
+}
+
+fn second(image: &CrashImage, recovery: &Recording) -> String {
+    format!("then, while it recovers, {}", describe(image, recovery))
+}
+
+fn is_telling(image: &CrashImage, recovery: &Recording) -> bool {
+    match (image.loss, recovery.ops.get(image.after)) {
+        (Loss::Torn { bytes: torn }, Some(Op::Write { bytes, .. })) => {
+            [1, bytes.len() / 2, bytes.len() - 1].contains(&torn)
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,183 @@
+//! Crashes: every state that one could leave behind is opened, and must hold what was promised.
+//!
+//! ```text
+//!   Script ──► Run: the script on the recording disk, and what was begun and acknowledged when
+//!          ──► the disk's Recording ──► CrashImages, at each operation
+//!          ──► examine: open, read, open again, crash inside the recovery, write, open again
+//!          ──► Promise: what each key may hold in that image
+//! ```
+
+mod examine;
+mod promise;
+mod run;
+mod script;
+
+use std::fmt;
+
+use logladder_disk::Filter;
+use logladder_disk::crash::{CrashImage, Loss, Recording};
+use logladder_engine::Durability;
+
+use crate::{Subject, Violation};
+
+pub(crate) use examine::{Examiner, Found};
+pub(crate) use promise::{Promise, Write};
+pub(crate) use run::{DIR, Run};
+pub use script::{Script, Step, scripts};
+
+/// How many crashes a store came through.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CrashSummary {
+    /// The scripts that were run.
+    pub scripts: usize,
+    /// The operations on the disk that they amounted to.
+    pub operations: usize,
+    /// The images that were built of crashes at those operations.
+    pub images: usize,
+    /// Those with everything that was done.
+    pub whole: usize,
+    /// Those that tore the write under way.
+    pub torn: usize,
+    /// Those with only what was synced.
+    pub unsynced: usize,
+    /// Those that lack one operation that was not synced.
+    pub dropped: usize,
+    /// Those with zeros in place of a write that was not synced.
+    pub zeroed: usize,
+    /// How many of the images differ from all others.
+    pub distinct: usize,
+    /// Images of crashes that came while the store recovered from one of those.
+    pub during_recovery: usize,
+    /// Images of a power loss that were refused with an error, for a store that does not claim to survive one.
+    pub refused: usize,
+}
+
+impl CrashSummary {
+    fn count(&mut self, image: &CrashImage) {
+        self.images += 1;
+        *match image.loss {
+            Loss::Nothing => &mut self.whole,
+            Loss::Torn { .. } => &mut self.torn,
+            Loss::Unsynced => &mut self.unsynced,
+            Loss::Dropped { .. } => &mut self.dropped,
+            Loss::Zeroed { .. } => &mut self.zeroed,
+        } += 1;
+    }
+}
+
+impl fmt::Display for CrashSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scripts, operations, images, whole, torn, unsynced, dropped, zeroed, .. } = self;
+        write!(
+            f,
+            "{images} crash images of {operations} operations in {scripts} scripts ({whole} whole, {torn} torn, \
+             {unsynced} unsynced, {dropped} with one operation dropped, {zeroed} zeroed; {} distinct), and {} of \
+             crashes during recovery",
+            self.distinct, self.during_recovery
+        )?;
+        if self.refused > 0 {
+            write!(f, "; {} refused with an error", self.refused)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs every script on the recording disk, builds every image of a crash at every operation, and opens each.
+///
+/// # Errors
+///
+/// The first image that does not hold what was promised.
+pub fn crash_images(subject: &Subject) -> Result<CrashSummary, Box<Violation>> {
+    crash_images_of(subject, &scripts(subject), None)
+}
+
+/// The same with some scripts, on a disk that forgets a kind of operation while they run.
+///
+/// # Errors
+///
+/// As [`crash_images`].
+pub fn crash_images_of(
+    subject: &Subject,
+    scripts: &[Script],
+    forgotten: Option<Filter>,
+) -> Result<CrashSummary, Box<Violation>> {
+    let mut summary = CrashSummary::default();
+    if !subject.persists() {
+        return Ok(summary);
+    }
+    for script in scripts {
+        check_script(subject, script, forgotten, &mut summary)
+            .map_err(|violation| Box::new(violation.in_script(script)))?;
+    }
+    Ok(summary)
+}
+
+fn check_script(
+    subject: &Subject,
+    script: &Script,
+    forgotten: Option<Filter>,
+    summary: &mut CrashSummary,
+) -> Result<(), Violation> {
+    let run = Run::of(subject, script, forgotten)?;
+    let recording = Recording::of(&run.disk);
+    let keys = script.keys();
+    let mut examiner = Examiner::new(subject, &keys);
+    summary.scripts += 1;
+    summary.operations += recording.ops.len();
+    for after in 0..=recording.ops.len() {
+        for image in recording.images_at(after) {
+            summary.count(&image);
+            let promise = run.promise(subject.durability(), &image);
+            let may_refuse = subject.durability() < Durability::PowerLoss && image.loss.needs_power_loss();
+            let place = || describe(&image, &recording);
+            let found = examiner.examine(&image.tree).map_err(|violation| violation.at(&place()))?;
+            match found {
+                Found::Refused(_) if may_refuse => summary.refused += 1,
+                Found::Refused(error) => {
+                    return Err(Violation::new("the store opens after a crash", error.clone())
+                        .with_files(&image.tree)
+                        .at(&place()));
+                }
+                Found::Opened(states) => {
+                    for state in states {
+                        promise.check(&keys, &state.values).map_err(|violation| {
+                            violation.with_files(&image.tree).at(&state.moment).at(&place())
+                        })?;
+                    }
+                }
+            }
+        }
+    }
+    summary.distinct += examiner.distinct();
+    summary.during_recovery += examiner.during_recovery();
+    Ok(())
+}
+
+/// The moment and the loss, in words.
+pub(crate) fn describe(image: &CrashImage, recording: &Recording) -> String {
+    let op =
+        |index: usize| recording.ops.get(index).map_or("nothing".to_owned(), |op| brief(&format!("{op:?}")));
+    let moment = match image.after.checked_sub(1) {
+        None => "a crash before the first operation".to_owned(),
+        Some(last) => format!("a crash after operation {last}, {}", op(last)),
+    };
+    match image.loss {
+        Loss::Nothing => format!("{moment}; nothing that was done is lost"),
+        Loss::Torn { bytes } => {
+            format!("{moment}; {bytes} bytes of the next one were done, {}", op(image.after))
+        }
+        Loss::Unsynced => format!("{moment}; power loss, only what was synced is left"),
+        Loss::Dropped { op: lost } => format!("{moment}; power loss, operation {lost} is lost, {}", op(lost)),
+        Loss::Zeroed { op: lost } => {
+            format!("{moment}; power loss, the bytes of operation {lost} are zeros, {}", op(lost))
+        }
+    }
+}
+
+fn brief(text: &str) -> String {
+    match text.char_indices().nth(160) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,167 @@
+//! [`Subject`]: an engine under test, and what it claims of itself.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use logladder_disk::sabotage::Rule;
+use logladder_disk::{Disk, OpenOn, RecordingDisk};
+use logladder_engine::{Durability, Engine, Result};
+
+type Opener = dyn Fn(Arc<dyn Disk>, &Path) -> Result<Box<dyn Engine>> + Send + Sync;
+
+/// An engine under test: how to open it, and what it claims.
+///
+/// The claims decide what is asserted. A store that survives nothing must come back empty; one that claims to
+/// survive a power loss is held to that at every operation of every script.
+#[derive(Clone)]
+pub struct Subject {
+    name: String,
+    durability: Durability,
+    iterates: bool,
+    compacts: bool,
+    open: Arc<Opener>,
+    rules: Vec<Rule>,
+    allowances: Vec<Allowance>,
+}
+
+/// What the bit flips may find in a store whose format cannot do better, and why it cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// What may be found.
+    pub what: Allowed,
+    /// Why the format cannot do better. It is printed with the figures.
+    pub why: &'static str,
+}
+
+/// Something that damage to a file may do to a store, if its contract says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    /// A flipped bit makes a value wrong, and nothing says so.
+    WrongValues,
+    /// A flipped bit takes a key away, or brings an old value back, and nothing says so.
+    SilentLosses,
+    /// A file cut short loses other writes than the newest, and nothing says so.
+    SilentCuts,
+}
+
+impl Subject {
+    /// The engine `E`, opened with `options`.
+    #[must_use]
+    pub fn of<E: OpenOn>(options: E::Options) -> Self
+    where
+        E::Options: Send + Sync,
+    {
+        Self::new(std::any::type_name::<E>(), move |disk, dir| {
+            Ok(Box::new(E::open_on(disk, dir, options.clone())?))
+        })
+    }
+
+    /// Whatever `open` opens. It is asked for its name, its durability and its capabilities at once; one that
+    /// does not open keeps `name` and claims everything, and so fails the cases.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        open: impl Fn(Arc<dyn Disk>, &Path) -> Result<Box<dyn Engine>> + Send + Sync + 'static,
+    ) -> Self {
+        let mut subject = Self {
+            name: name.to_owned(),
+            durability: Durability::PowerLoss,
+            iterates: true,
+            compacts: true,
+            open: Arc::new(open),
+            rules: Vec::new(),
+            allowances: Vec::new(),
+        };
+        if let Ok(engine) = subject.open(Arc::new(RecordingDisk::new()), Path::new("/store")) {
+            engine.name().clone_into(&mut subject.name);
+            subject.durability = engine.durability();
+            subject.iterates = engine.as_iterate().is_some();
+            subject.compacts = engine.as_compact().is_some();
+        }
+        subject
+    }
+
+    /// Names the rules that the engine asks `logladder_disk::sabotage::skips` about. Each is left out in turn,
+    /// and the crash images or the bit flips must notice.
+    #[must_use]
+    pub fn rules(mut self, rules: &[Rule]) -> Self {
+        self.rules = rules.to_vec();
+        self
+    }
+
+    /// Allows what the engine's format cannot prevent. `why` is printed with the figures.
+    #[must_use]
+    pub fn allows(mut self, what: Allowed, why: &'static str) -> Self {
+        self.allowances.push(Allowance { what, why });
+        self
+    }
+
+    /// Opens the store in the folder `dir` of `disk`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the engine.
+    pub fn open(&self, disk: Arc<dyn Disk>, dir: &Path) -> Result<Box<dyn Engine>> {
+        (self.open)(disk, dir)
+    }
+
+    /// What the engine calls itself.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The crash that it says its writes survive.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Whether anything of it is left when it is closed.
+    #[must_use]
+    pub fn persists(&self) -> bool {
+        self.durability > Durability::Never
+    }
+
+    /// Whether it can show every key.
+    #[must_use]
+    pub fn iterates(&self) -> bool {
+        self.iterates
+    }
+
+    /// Whether it can compact.
+    #[must_use]
+    pub fn compacts(&self) -> bool {
+        self.compacts
+    }
+
+    /// The rules that it can be made to leave out.
+    #[must_use]
+    pub fn breakable_rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// What it is allowed, and why.
+    #[must_use]
+    pub fn allowances(&self) -> &[Allowance] {
+        &self.allowances
+    }
+
+    pub(crate) fn is_allowed(&self, what: Allowed) -> bool {
+        self.allowances.iter().any(|allowance| allowance.what == what)
+    }
+}
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject")
+            .field("name", &self.name)
+            .field("durability", &self.durability)
+            .field("iterates", &self.iterates)
+            .field("compacts", &self.compacts)
+            .field("rules", &self.rules)
+            .field("allowances", &self.allowances)
+            .finish_non_exhaustive()
+    }
+}
