@@ -1,1 +1,122 @@
-//! Stage 7: a hash index over log segments, with compaction (Bitcask).
+//! Stage 7: a hash index over log segments, with compaction.
+//!
+//! This is Bitcask's idea (Sheehy and Smith, "Bitcask: A Log-Structured Hash Table for Fast Key/Value Data",
+//! 2010). Every write is appended to a log. An index in memory says where in the log the value of each key
+//! is. The log is cut into segments, and those of which much has been overwritten are compacted: what is
+//! still of use is copied into new segments, and the old ones are removed.
+//!
+//! ```text
+//!   set("name", "anna")  ──► append a record to the active segment ──► index: "name" is there
+//!   get("name")          ──► look in the index ──► read that record, check it, done
+//!   delete("name")       ──► append a tombstone ──► forget "name"
+//!
+//!        index in memory                    segments on the disk
+//!     ┌────────┬───────────┐      ┌────────┬────────┬────────┬────────┬────────┐
+//!     │ "anna" │ 1, at  32 ├────► │ header │ record │ record │ record │ footer │  1  sealed
+//!     │ "bob"  │ 1, at 116 ├──┐   └────────┴────────┴────────┴────────┴────────┘
+//!     │ "carl" │ 2, at  32 ├┐ └──────────────────────────────────┘
+//!     └────────┴───────────┘│     ┌────────┬────────┬──────────────────────────┐
+//!                           └───► │ header │ record │ space reserved ahead     │  2  active
+//!                                 └────────┴────────┴──────────────────────────┘
+//!
+//!   store/
+//!   ├── LOGLADDER                  whose folder this is; locked while it is open
+//!   ├── MANIFEST                   which segments are the store, and which of them is active
+//!   ├── segment-0000000001.log     a sealed segment: it never changes again
+//!   ├── segment-0000000001.hint    its records without their values, so that opening need not read it
+//!   └── segment-0000000002.log     the active segment
+//!
+//!   a record:  ┌───────┬──────────────────┬─────────┬─────────────────┬─────┬───────┐
+//!              │ CRC32 │ kind & value len │ key len │ sequence number │ key │ value │
+//!              └───────┴──────────────────┴─────────┴─────────────────┴─────┴───────┘
+//!                  4            4              2             6
+//! ```
+//!
+//! What decides is the sequence number. It goes up by one with each write, whatever the clock says; of two
+//! records of a key the one with the higher number counts, whatever file it is in. [`describe`] names the
+//! bytes of any of these files one by one.
+//!
+//! # Crash contract
+//!
+//! With [`SyncPolicy::Never`], the default here, an acknowledged write survives the death of the process
+//! ([`Durability::ProcessCrash`]). It lies in a page of the file that the kernel owns, and needs no system call
+//! to get there. [`Engine::sync`] makes everything before it survive a loss of power, and so does the sealing of
+//! a segment. Of what was written since, a loss of power leaves a beginning: the store opens with all writes up
+//! to the first that was lost.
+//!
+//! With [`SyncPolicy::Always`] each write is synced before it is acknowledged, and survives a loss of power
+//! ([`Durability::PowerLoss`]).
+//!
+//! In both cases:
+//!
+//! - A write is whole or absent, and a deleted value never comes back.
+//! - Only the end of the active segment is ever cut, and only where no valid record follows, or where a loss of
+//!   power left a hole of zeros. What is cut is kept in a file beside it and reported by [`Engine::repairs`].
+//! - Every byte that is believed is covered by a checksum. Damage that opening meets is
+//!   [`Error::Corrupt`] with the file and the offset, and then no file is changed. Opening does not read the
+//!   values of sealed segments; damage in one of those is the same error when that key is read.
+//! - Compaction may stop anywhere. What is the store and what is not changes in one step, the replacement of
+//!   `MANIFEST`.
+//!
+//! # Limits
+//!
+//! Keys of 65,535 bytes, values of 1 GiB less one byte ([`limits`]). 2⁴⁸ − 2 writes and ten thousand million
+//! segments in a store's life; then writes are refused. While a store is open, its files are mapped: if another
+//! program shortens one, reading the lost part kills the process.
+//!
+//! # What this stage does not do; the next one fixes it
+//!
+//! The index holds every key, so the keys must fit in memory; and it is a hash map, so keys come in no order,
+//! and a range of them cannot be asked for. Stage 8 sorts the log.
+//!
+//! Some things are as simple here as they can be, where they could be faster: one lock around the index, one
+//! around the writer and its syncs, and a pause in which a full segment is sealed.
+//!
+//! # Examples
+//!
+//! ```
+//! use logladder_engine::{Compact, Engine, Open};
+//! use logladder_hash_log::{HashLog, Options};
+//!
+//! # let dir = tempfile::tempdir().unwrap();
+//! let store = HashLog::open(dir.path(), Options::default())?;
+//! store.set(b"name", b"anna")?;
+//! store.set(b"name", b"bob")?;
+//! assert_eq!(store.get(b"name")?, Some(b"bob".to_vec()));
+//!
+//! store.sync()?; // now a loss of power cannot take it
+//! store.compact()?; // and "anna" is gone from the disk
+//! # Ok::<(), logladder_engine::Error>(())
+//! ```
+//!
+//! [`SyncPolicy::Never`]: logladder_engine::SyncPolicy::Never
+//! [`SyncPolicy::Always`]: logladder_engine::SyncPolicy::Always
+//! [`Durability::ProcessCrash`]: logladder_engine::Durability::ProcessCrash
+//! [`Durability::PowerLoss`]: logladder_engine::Durability::PowerLoss
+//! [`Engine::sync`]: logladder_engine::Engine::sync
+//! [`Engine::repairs`]: logladder_engine::Engine::repairs
+//! [`Error::Corrupt`]: logladder_engine::Error::Corrupt
+//! [`limits`]: logladder_engine::limits
+
+mod background;
+mod catalog;
+mod choose;
+mod compact;
+mod copy;
+mod describe;
+mod engine;
+mod files;
+mod format;
+mod index;
+mod options;
+mod recover;
+mod scan;
+mod seal;
+mod segment;
+mod store;
+mod write;
+
+pub use catalog::SegmentUsage;
+pub use describe::describe;
+pub use engine::HashLog;
+pub use options::{Compaction, Options};

@@ -1,0 +1,197 @@
+//! [`Copying`]: the part of a compaction that takes long, and that changes nothing yet.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use logladder_disk::sabotage::{self, Rule};
+use logladder_disk::{File, TEMPORARY_SUFFIX};
+use logladder_engine::{Error, Result};
+
+use crate::catalog::Tombstones;
+use crate::files::{check_id, hint_name, segment_name};
+use crate::format::header::{FOOTER_LEN, Footer, Origin, SegmentHeader};
+use crate::format::hint::{self, Entry};
+use crate::format::record::{Kind, Record};
+use crate::scan::Walk;
+use crate::seal;
+use crate::segment::Segment;
+use crate::store::{Store, write_hint};
+
+/// Copies are collected up to so many bytes before they are appended.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// A compaction that has not been installed yet.
+#[derive(Debug)]
+pub(crate) struct Copying<'s> {
+    store: &'s Store,
+    /// The lowest sequence number in the segments that are not compacted.
+    floor: u64,
+    /// The segments that are finished.
+    pub(crate) done: Vec<Copy>,
+    current: Option<Output>,
+    /// Files to remove should nothing come of it.
+    files: Vec<PathBuf>,
+}
+
+/// A finished segment of copies.
+#[derive(Debug)]
+pub(crate) struct Copy {
+    pub(crate) segment: Arc<Segment>,
+    pub(crate) tombstones: Tombstones,
+    footer: Footer,
+    hint: Vec<u8>,
+}
+
+impl Copy {
+    /// What it holds.
+    ///
+    /// # Errors
+    ///
+    /// Its hint, which lies in memory and was just made, is not one: it cannot be.
+    pub(crate) fn entries(&self) -> Result<Vec<Entry<'_>>> {
+        hint::decode(&self.hint, self.segment.id(), &self.footer)
+            .ok_or_else(|| Error::corrupt(self.segment.path(), 0, "its hint was damaged in memory"))
+    }
+}
+
+/// A segment of copies that is being written, under a temporary name.
+#[derive(Debug)]
+struct Output {
+    id: u64,
+    file: Box<dyn File>,
+    /// Copies that have not been appended yet.
+    buffer: Vec<u8>,
+}
+
+impl<'s> Copying<'s> {
+    /// Nothing yet. No segment that is left behind holds a sequence number below `floor`.
+    pub(crate) fn new(store: &'s Store, floor: u64) -> Self {
+        Self { store, floor, done: Vec::new(), current: None, files: Vec::new() }
+    }
+
+    /// Copies what is still of use in `sources`. Says `false` if it was stopped before it was done.
+    ///
+    /// # Errors
+    ///
+    /// A source is damaged, or the disk failed.
+    pub(crate) fn run(&mut self, sources: &[Arc<Segment>]) -> Result<bool> {
+        let first_sequence = sources.iter().map(|source| source.min_sequence()).min().unwrap_or(1);
+        for source in sources {
+            let Some(bytes) = source.sealed_bytes() else { continue };
+            let header = SegmentHeader::decode(source.path(), source.id(), bytes)?;
+            let mut walk = Walk::of(bytes, &header);
+            while let Some(found) = walk.next() {
+                if self.store.signal.is_stopping() {
+                    return Ok(false);
+                }
+                let (_, record) = found
+                    .map_err(|flaw| Error::corrupt(source.path(), walk.offset() as u64, flaw.to_string()))?;
+                if self.is_needed(&record)? {
+                    self.append(&record, first_sequence)?;
+                }
+            }
+        }
+        if let Some(output) = self.current.take() {
+            self.finish(output)?;
+        }
+        self.store.disk().sync_dir(self.store.folder.dir())?;
+        Ok(true)
+    }
+
+    /// Whether the store would change if this record were gone.
+    fn is_needed(&self, record: &Record<'_>) -> Result<bool> {
+        let current = self.store.catalog()?.index().get(record.key);
+        Ok(match record.header.kind {
+            Kind::Set => current.is_some_and(|place| place.sequence == record.header.sequence),
+            Kind::Tombstone => {
+                // If the key has a value again, the value does the tombstone's work: it is newer than whatever
+                // the tombstone covers, and on the disk before this compaction is installed.
+                let may_cover_something = self.floor <= record.header.sequence;
+                current.is_none() && may_cover_something && !sabotage::skips(Rule::TombstoneKept)
+            }
+            Kind::Footer => false,
+        })
+    }
+
+    fn append(&mut self, record: &Record<'_>, first_sequence: u64) -> Result<()> {
+        let mut output = match self.current.take() {
+            Some(output) if output.has_room(record, self.store.options.segment_bytes) => output,
+            full => {
+                if let Some(full) = full {
+                    self.finish(full)?;
+                }
+                self.begin(first_sequence)?
+            }
+        };
+        output.buffer.extend_from_slice(record.bytes);
+        if output.buffer.len() >= BUFFER_BYTES {
+            output.flush()?;
+        }
+        self.current = Some(output);
+        Ok(())
+    }
+
+    fn begin(&mut self, first_sequence: u64) -> Result<Output> {
+        let id = {
+            let mut writer = self.store.writer()?;
+            let id = writer.manifest.next_segment;
+            check_id(self.store.folder.dir(), id)?;
+            writer.manifest.next_segment += 1;
+            id
+        };
+        let temporary = self.store.folder.path(&(segment_name(id) + TEMPORARY_SUFFIX));
+        let file = self.store.disk().create(&temporary)?;
+        self.files.push(temporary);
+        let header = SegmentHeader { id, origin: Origin::Compaction, first_sequence };
+        Ok(Output { id, file, buffer: header.encode().to_vec() })
+    }
+
+    fn finish(&mut self, mut output: Output) -> Result<()> {
+        output.flush()?;
+        let Output { id, file, .. } = output;
+        let disk = self.store.disk();
+        let contents = seal::append_footer(disk, &*file, id)?;
+        if !sabotage::skips(Rule::CopySyncedFirst) {
+            file.sync()?;
+        }
+        let path = self.store.folder.path(&segment_name(id));
+        disk.rename(file.path(), &path)?;
+        write_hint(&self.store.folder, id, &contents.hint);
+        self.files.extend([path.clone(), self.store.folder.path(&hint_name(id))]);
+        let segment = Segment::sealed(id, &path, disk.map(&path)?, contents.footer);
+        self.done.push(Copy {
+            segment: Arc::new(segment),
+            tombstones: contents.tombstones,
+            footer: contents.footer,
+            hint: contents.hint,
+        });
+        Ok(())
+    }
+
+    /// The copies may have become the store: [`clean_up`](Self::clean_up) leaves them alone.
+    pub(crate) fn keep_files(&mut self) {
+        self.files.clear();
+    }
+
+    /// Removes what was written, as far as that can be done: the next open removes the rest.
+    pub(crate) fn clean_up(&mut self) {
+        for path in self.files.drain(..) {
+            if let Ok(Some(_)) = self.store.disk().entry(&path) {
+                let _ = self.store.disk().remove(&path);
+            }
+        }
+    }
+}
+
+impl Output {
+    fn has_room(&self, record: &Record<'_>, segment_bytes: u64) -> bool {
+        let len = self.file.len() + (self.buffer.len() + record.bytes.len() + FOOTER_LEN) as u64;
+        len <= segment_bytes
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.file.append(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}

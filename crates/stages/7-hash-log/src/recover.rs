@@ -1,0 +1,267 @@
+//! Opening a store: finding out what a crash left, and putting it in order.
+//!
+//! First everything is looked at and nothing changed. Only when all of it makes sense is the end of the log
+//! repaired, the manifest brought up to date, and what belongs to no list removed. Each of these steps leads
+//! back here if a crash interrupts it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use logladder_disk::{Disk, Map, StoreFolder, cut_torn_tail};
+use logladder_engine::{Error, Repair, Result};
+
+use crate::catalog::{Catalog, Tombstones};
+use crate::files::{FileKind, MANIFEST, hint_name, segment_name};
+use crate::format::header::{FOOTER_LEN, Footer, SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::format::hint::{self, Entry};
+use crate::format::manifest::Manifest;
+use crate::format::{Flaw, index};
+use crate::index::Loader;
+use crate::scan::{self, Stop, Tail};
+use crate::seal::Contents;
+use crate::segment::Segment;
+use crate::store::{write_hint, write_manifest};
+
+/// A store in order, with every segment sealed.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) catalog: Catalog,
+    pub(crate) manifest: Manifest,
+    pub(crate) repairs: Vec<Repair>,
+}
+
+/// Opens what lies in `folder`.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`] and [`Error::UnsupportedVersion`], in which case nothing has been changed; or the disk
+/// failed.
+pub(crate) fn recover(folder: &StoreFolder) -> Result<Recovered> {
+    let files = Files::in_folder(folder)?;
+    let manifest = files.manifest(folder)?;
+    let looked = look(folder, &files, &manifest)?;
+    let recovered = repair(folder, looked, manifest)?;
+    files.remove_orphans(folder, &recovered.manifest)?;
+    Ok(recovered)
+}
+
+/// The files of the store, by their names.
+struct Files {
+    has_manifest: bool,
+    segments: BTreeSet<u64>,
+    hints: BTreeSet<u64>,
+}
+
+impl Files {
+    fn in_folder(folder: &StoreFolder) -> Result<Self> {
+        let mut files = Self { has_manifest: false, segments: BTreeSet::new(), hints: BTreeSet::new() };
+        for entry in folder.list()? {
+            match FileKind::of(&entry.name) {
+                Some(FileKind::Manifest) => files.has_manifest = true,
+                Some(FileKind::Segment(id)) => {
+                    files.segments.insert(id);
+                }
+                Some(FileKind::Hint(id)) => {
+                    files.hints.insert(id);
+                }
+                None => {}
+            }
+        }
+        Ok(files)
+    }
+
+    /// The manifest, or that of an empty store if there is none yet. A store gets its manifest before its first
+    /// record, so a segment without one can only be empty.
+    fn manifest(&self, folder: &StoreFolder) -> Result<Manifest> {
+        let path = folder.path(MANIFEST);
+        if self.has_manifest {
+            return Manifest::decode(&path, &folder.disk().read(&path)?);
+        }
+        for &id in &self.segments {
+            let bytes = folder.disk().read(&folder.path(&segment_name(id)))?;
+            if !scan::is_zero_from(&bytes, SEGMENT_HEADER_LEN as u64) {
+                let what = format!("it is missing, and {} is not empty", segment_name(id));
+                return Err(Error::corrupt(&path, 0, what));
+            }
+        }
+        Ok(Manifest::default())
+    }
+
+    /// Removes what belongs to no list: the copies of a compaction that was not installed, or the sources of one
+    /// that was. The removal needs no sync: if it is lost, it is done again.
+    fn remove_orphans(&self, folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
+        let orphans =
+            |ids: &BTreeSet<u64>| -> Vec<u64> { ids.difference(&manifest.segments).copied().collect() };
+        for id in orphans(&self.segments) {
+            folder.disk().remove(&folder.path(&segment_name(id)))?;
+        }
+        for id in orphans(&self.hints) {
+            folder.disk().remove(&folder.path(&hint_name(id)))?;
+        }
+        Ok(())
+    }
+}
+
+/// What was found, before anything is changed.
+#[derive(Default)]
+struct Looked {
+    loader: Loader,
+    sealed: Vec<(Segment, Tombstones)>,
+    /// The active segment of the last process.
+    last: Option<Last>,
+    /// Hints that were missing or worthless, made anew.
+    new_hints: Vec<(u64, Vec<u8>)>,
+}
+
+/// Looks at every segment that `manifest` lists, and changes nothing.
+fn look(folder: &StoreFolder, files: &Files, manifest: &Manifest) -> Result<Looked> {
+    let mut looked = Looked::default();
+    for &id in &manifest.segments {
+        let path = folder.path(&segment_name(id));
+        if !files.segments.contains(&id) {
+            return Err(Error::corrupt(&path, 0, "it is missing, and the manifest lists it"));
+        }
+        let map = folder.disk().map(&path)?;
+        let header = SegmentHeader::decode(&path, id, &map)?;
+        if manifest.active == Some(id) {
+            looked.look_at_last(path, &map, &header)?;
+        } else {
+            looked.look_at_sealed(folder, &path, map, &header)?;
+        }
+    }
+    Ok(looked)
+}
+
+impl Looked {
+    fn load(&mut self, id: u64, entries: &[Entry<'_>]) {
+        for entry in entries {
+            self.loader.load(id, entry);
+        }
+    }
+
+    /// Takes in a sealed segment: by its hint, or record by record if that is of no use.
+    fn look_at_sealed(
+        &mut self,
+        folder: &StoreFolder,
+        path: &Path,
+        map: Map,
+        header: &SegmentHeader,
+    ) -> Result<()> {
+        let id = header.id;
+        let damaged = |offset, flaw: Flaw| Error::corrupt(path, offset, flaw.to_string());
+        let footer = Footer::at_end_of(&map)
+            .map_err(|flaw| damaged(map.len().saturating_sub(FOOTER_LEN) as u64, flaw))?;
+        // A hint that cannot be read is as good as none.
+        let hint = folder.disk().read(&folder.path(&hint_name(id))).ok();
+        let segment = |map| Segment::sealed(id, path, map, footer);
+        if let Some(entries) = hint.as_deref().and_then(|hint| hint::decode(hint, id, &footer)) {
+            self.load(id, &entries);
+            self.sealed.push((segment(map), Tombstones::among(&entries)));
+            return Ok(());
+        }
+        let survey = scan::survey(&map, header);
+        survey.check_sealed().map_err(|flaw| damaged(survey.footer.data_len, flaw))?;
+        let contents = Contents::of(id, &survey);
+        self.load(id, &survey.entries);
+        self.sealed.push((segment(map.clone()), contents.tombstones));
+        self.new_hints.push((id, contents.hint));
+        Ok(())
+    }
+
+    /// Takes in the active segment of the last process, up to where its valid records end.
+    fn look_at_last(&mut self, path: PathBuf, bytes: &[u8], header: &SegmentHeader) -> Result<()> {
+        let survey = scan::survey(bytes, header);
+        let end = survey.footer.data_len;
+        let damaged = |offset, what: String| Error::corrupt(&path, offset, what);
+        let (mut keep, mut torn_end) = (end, None);
+        match survey.stop {
+            Stop::End => {}
+            Stop::Footer(_) => {
+                survey.check_sealed().map_err(|flaw| damaged(end, flaw.to_string()))?;
+                keep += FOOTER_LEN as u64;
+                if !scan::is_zero_from(bytes, keep) {
+                    return Err(damaged(keep, Flaw::BehindFooter.to_string()));
+                }
+            }
+            // These records are whole, so no unfinished write explains them.
+            Stop::Flaw(flaw @ (Flaw::Sequence { .. } | Flaw::Footer)) => {
+                return Err(damaged(end, flaw.to_string()));
+            }
+            Stop::Flaw(flaw) => {
+                match scan::judge_tail(bytes, index(end), survey.footer.next_sequence, header.origin) {
+                    Tail::Unused => {}
+                    Tail::Torn { end } => torn_end = Some(end),
+                    Tail::Damaged { follower } => {
+                        let what = format!("{flaw}, and a valid one follows at offset {follower}");
+                        return Err(damaged(end, what));
+                    }
+                }
+            }
+        }
+        self.load(header.id, &survey.entries);
+        let contents = Contents::of(header.id, &survey);
+        self.last = Some(Last { id: header.id, path, contents, keep, torn_end });
+        Ok(())
+    }
+}
+
+/// The active segment of the last process, which may have ended in the middle of a write.
+struct Last {
+    id: u64,
+    path: PathBuf,
+    contents: Contents,
+    /// Where what is to be kept ends: the records, and the footer if it is there already.
+    keep: u64,
+    /// Where an unfinished write behind that ends.
+    torn_end: Option<u64>,
+}
+
+impl Last {
+    fn is_empty(&self) -> bool {
+        self.contents.footer.records == 0
+    }
+
+    /// Cuts off what is not to be kept, and seals the segment if there is anything in it.
+    fn put_in_order(&self, disk: &dyn Disk) -> Result<Option<Repair>> {
+        let file = disk.open(&self.path)?;
+        // The unused reserve first: it is not worth keeping a copy of.
+        let end = self.torn_end.unwrap_or(self.keep);
+        if file.len() > end {
+            file.truncate(end)?;
+        }
+        let repair = match self.torn_end {
+            Some(_) => Some(cut_torn_tail(disk, &*file, self.keep)?),
+            None => None,
+        };
+        let has_footer = self.keep > self.contents.footer.data_len;
+        if !self.is_empty() && !has_footer {
+            file.append(&self.contents.footer.encode())?;
+        }
+        file.sync()?;
+        Ok(repair)
+    }
+}
+
+/// Puts the store in order: every segment sealed, none of them empty, every hint in its place.
+fn repair(folder: &StoreFolder, looked: Looked, mut manifest: Manifest) -> Result<Recovered> {
+    let Looked { loader, mut sealed, last, mut new_hints } = looked;
+    let mut repairs = Vec::new();
+    if let Some(last) = last {
+        repairs.extend(last.put_in_order(&**folder.disk())?);
+        manifest.active = None;
+        manifest.next_sequence = manifest.next_sequence.max(last.contents.footer.next_sequence);
+        if last.is_empty() {
+            manifest.segments.remove(&last.id);
+        } else {
+            let map = folder.disk().map(&last.path)?;
+            let segment = Segment::sealed(last.id, &last.path, map, last.contents.footer);
+            sealed.push((segment, last.contents.tombstones));
+            new_hints.push((last.id, last.contents.hint));
+        }
+        write_manifest(folder, &manifest)?;
+    }
+    for (id, hint) in &new_hints {
+        write_hint(folder, *id, hint);
+    }
+    Ok(Recovered { catalog: Catalog::new(loader.finish(), sealed), manifest, repairs })
+}
