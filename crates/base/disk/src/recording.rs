@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use logladder_engine::{Error, Result};
 
-use crate::crash::Tree;
+use crate::crash::{Recording, Tree};
 use crate::mapped::Reserve;
 use crate::recorded_file::RecordedFile;
 use crate::{Disk, Entry, File, Lock, Map};
@@ -130,6 +130,17 @@ impl RecordingDisk {
     #[must_use]
     pub fn from_tree(tree: Tree) -> Self {
         let state = State { start: tree.clone(), now: tree, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// A disk on which `recording` has been done: the machine after a process has died. That takes nothing away,
+    /// and makes nothing durable either.
+    #[must_use]
+    pub fn resume(recording: Recording) -> Self {
+        let mut state = State { start: recording.start.clone(), now: recording.start, ..State::default() };
+        for op in recording.ops {
+            state.record(op);
+        }
         Self { state: Arc::new(Mutex::new(state)) }
     }
 

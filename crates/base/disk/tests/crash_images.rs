@@ -137,6 +137,19 @@ fn a_sync_after_a_failed_one_does_not_bring_back_what_that_one_lost() {
 }
 
 #[test]
+fn the_death_of_a_process_makes_nothing_durable_that_was_not() {
+    let first = disk();
+    let file = first.create(&path("log")).unwrap();
+    file.append(b"abc").unwrap();
+    let next = RecordingDisk::resume(Recording::of(&first));
+    assert_eq!(next.read(&path("log")).unwrap(), b"abc");
+    let unsynced = |loss| loss == Loss::Unsynced;
+    assert_eq!(contents(&next, "log", unsynced), set([None]));
+    next.sync_files(Path::new(DIR)).unwrap();
+    assert_eq!(contents(&next, "log", |_| true), set([Some(b"abc")]));
+}
+
+#[test]
 fn a_forgotten_sync_makes_nothing_durable() {
     let disk = disk();
     let file = disk.create(&path("log")).unwrap();
