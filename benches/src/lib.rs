@@ -1,1 +1,56 @@
-//! The common benchmark: one seeded workload for every engine, each in a fresh process.
+//! The common benchmark: one seeded workload for every engine, each in a fresh process and folder.
+//!
+//! ```text
+//!   Runner ──── a request, as JSON ────► worker_entry, in the same binary, started again
+//!     ▲                                     │  Workload::run or climb::Plan::run
+//!     │                                     ▼
+//!     └── progress, then a Run ◄──── Trial: warm-up, memory, CountingDisk, closing, opening
+//!                                           │
+//!                                           ▼
+//!                                    Meter: batches of operations, timed, every value compared
+//! ```
+//!
+//! - [`Contestant`] is a way to open an engine; [`Workload`] is what is done to it, [`climb`] the same with
+//!   real [`input`].
+//! - A [`Report`] holds everything that was found out. [`tables`] and [`chart`] show it, [`learndb`] in the
+//!   form and beside the figures of the course that the ladder follows.
+//!
+//! The rules: every value that is read is compared with what was stored, and an engine that answers wrongly
+//! has no figures ([`Failure::WrongValue`]). Everything is bounded in time, and what was cut off says so.
+//! Engines are ranked only beside engines of the same durability. Only figures of one session compare.
+
+pub mod chart;
+pub mod climb;
+mod contestant;
+mod counting_disk;
+mod failure;
+pub mod figures;
+pub mod input;
+pub mod learndb;
+mod machine;
+mod memory;
+mod meter;
+mod progress;
+pub mod report;
+mod runner;
+pub mod statistics;
+pub mod tables;
+mod trial;
+mod worker;
+mod workload;
+
+pub use contestant::Contestant;
+pub use counting_disk::CountingDisk;
+pub use failure::Failure;
+pub use machine::Machine;
+pub use memory::Heap;
+pub use progress::Progress;
+pub use report::{Operation, Report, Run};
+pub use runner::{Runner, reports_folder};
+pub use worker::{Job, WORKER_ARGUMENT, worker_entry};
+pub use workload::{Data, SEED, Workload};
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+pub(crate) use samples::sample_report;

@@ -1,0 +1,82 @@
+//! `fjall`: a log-structured merge tree in Rust: a journal, memtables, sorted tables.
+//!
+//! A set is `Keyspace::insert`, a get `Keyspace::get`, whose slice is copied into the caller's buffer.
+//!
+//! - *Relaxed*: the default. Each insert hands its journal record to the kernel (`PersistMode::Buffer`) before
+//!   it returns: [`Durability::ProcessCrash`].
+//! - *Synced*: `Database::persist(PersistMode::SyncAll)` after each write, as its documentation says: an
+//!   fsync of the journal, [`Durability::PowerLoss`].
+
+use std::path::{Path, PathBuf};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use logladder_engine::{Durability, Engine, Result, Stats, SyncPolicy, limits};
+
+use super::{Opened, copied, is_synced, refused};
+
+pub(super) const RELAXED: Opened = Opened::new("default (PersistMode::Buffer)", Durability::ProcessCrash);
+pub(super) const SYNCED: Opened = Opened::new("persist(SyncAll) after each write", Durability::PowerLoss);
+
+pub(super) fn open(dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+    let database = Database::builder(dir).open().map_err(refused("open", dir))?;
+    let keyspace = database
+        .keyspace("entries", KeyspaceCreateOptions::default)
+        .map_err(refused("make a keyspace in", dir))?;
+    Ok(Box::new(Fjall { database, keyspace, synced: is_synced(sync), dir: dir.to_path_buf() }))
+}
+
+struct Fjall {
+    database: Database,
+    keyspace: Keyspace,
+    synced: bool,
+    dir: PathBuf,
+}
+
+impl Fjall {
+    fn persist(&self) -> fjall::Result<()> {
+        if self.synced { self.database.persist(PersistMode::SyncAll) } else { Ok(()) }
+    }
+}
+
+impl Engine for Fjall {
+    fn name(&self) -> &'static str {
+        "fjall"
+    }
+
+    fn durability(&self) -> Durability {
+        if self.synced { SYNCED.durability } else { RELAXED.durability }
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let mut value = Vec::new();
+        Ok(self.get_into(key, &mut value)?.then_some(value))
+    }
+
+    fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
+        limits::check_key(key)?;
+        let found = self.keyspace.get(key).map_err(refused("get a key from", &self.dir))?;
+        Ok(copied(found, value))
+    }
+
+    fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        limits::check_entry(key, value)?;
+        let set = self.keyspace.insert(key, value).and_then(|()| self.persist());
+        set.map_err(refused("set a key in", &self.dir))
+    }
+
+    fn delete(&self, key: &[u8]) -> Result<()> {
+        limits::check_key(key)?;
+        let deleted = self.keyspace.remove(key).and_then(|()| self.persist());
+        deleted.map_err(refused("delete a key from", &self.dir))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.database.persist(PersistMode::SyncAll).map_err(refused("sync", &self.dir))
+    }
+
+    fn stats(&self) -> Result<Stats> {
+        let mut stats = Stats::default();
+        stats.live_keys = self.keyspace.len().map_err(refused("count the keys of", &self.dir))? as u64;
+        Ok(stats)
+    }
+}
