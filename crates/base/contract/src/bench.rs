@@ -134,7 +134,7 @@ impl Bench {
     #[must_use]
     pub fn open_at(&self, dir: &Path) -> Store {
         match self.try_open_at(dir) {
-            Ok(engine) => Store { engine },
+            Ok(engine) => Store::new(engine),
             Err(error) => panic!("opening failed: {error}"),
         }
     }
@@ -209,6 +209,10 @@ pub struct Store {
 }
 
 impl Store {
+    pub(crate) fn new(engine: Box<dyn Engine>) -> Self {
+        Self { engine }
+    }
+
     /// The engine itself, for what is expected to fail.
     #[must_use]
     pub fn engine(&self) -> &dyn Engine {

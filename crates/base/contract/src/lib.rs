@@ -23,7 +23,12 @@ mod bench;
 mod case;
 mod cases;
 pub mod crash;
+mod damage;
+mod faults;
+mod golden;
 mod list;
+mod model;
+mod sabotage;
 mod samples;
 mod show;
 mod subject;
@@ -34,6 +39,14 @@ pub use bench::{Bench, Place, Store};
 #[doc(hidden)]
 pub use case::assert_case;
 pub use case::{CASES, Case, CaseOutcome, Verdict, run_cases, run_cases_on};
+pub use damage::{DamageSummary, bit_flips, cuts};
+pub use faults::{FaultSummary, faults};
+#[doc(hidden)]
+pub use golden::assert_script;
+pub use model::{ModelSummary, SEED, model};
+pub use sabotage::Sabotage;
+#[doc(hidden)]
+pub use sabotage::assert_noticed;
 pub use subject::{Allowance, Allowed, Subject};
 pub use violation::Violation;
 

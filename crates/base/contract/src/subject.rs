@@ -45,6 +45,16 @@ pub enum Allowed {
     SilentCuts,
 }
 
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::WrongValues => "wrong values",
+            Self::SilentLosses => "silent losses",
+            Self::SilentCuts => "silent cuts of older writes",
+        })
+    }
+}
+
 impl Subject {
     /// The engine `E`, opened with `options`.
     #[must_use]

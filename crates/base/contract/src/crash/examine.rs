@@ -15,10 +15,10 @@ use crate::show::{panic_message, show, show_value};
 use crate::{Subject, Violation};
 
 /// A key that no script writes.
-const AFTERWARDS: &[u8] = b"written after the recovery";
+pub(crate) const AFTERWARDS: &[u8] = b"written after the recovery";
 
 /// What a store holds: the value of each of the examiner's keys.
-type Values = Vec<Option<Vec<u8>>>;
+pub(crate) type Values = Vec<Option<Vec<u8>>>;
 
 /// What became of an image.
 #[derive(Debug, Clone)]
@@ -49,13 +49,18 @@ pub(crate) struct Examiner<'s> {
 }
 
 /// The contents, or the error.
-type Reading = Result<Values, String>;
+pub(crate) type Reading = Result<Values, String>;
 
 impl<'s> Examiner<'s> {
     pub(crate) fn new(subject: &'s Subject, keys: &[Vec<u8>]) -> Self {
         let mut keys = keys.to_vec();
         keys.push(AFTERWARDS.to_vec());
         Self { subject, keys, examined: HashMap::new(), read: HashMap::new(), during_recovery: 0 }
+    }
+
+    /// The keys that the script writes, without the examiner's own.
+    pub(crate) fn script_keys(&self) -> &[Vec<u8>] {
+        &self.keys[..self.keys.len() - 1]
     }
 
     pub(crate) fn distinct(&self) -> usize {
@@ -98,17 +103,11 @@ impl<'s> Examiner<'s> {
         for after in 0..=recovery.ops.len() {
             for image in recovery.images_at(after).into_iter().filter(|image| is_telling(image, recovery)) {
                 self.during_recovery += 1;
-                let fingerprint = image.tree.fingerprint();
-                if !self.read.contains_key(&fingerprint) {
-                    let disk = RecordingDisk::from_tree(image.tree.clone());
-                    let reading = self.open_and_read(&disk).map_err(|violation| {
-                        violation.with_files(&image.tree).at(&second(&image, recovery))
-                    })?;
-                    self.read.insert(fingerprint, reading);
-                }
                 let may_refuse =
                     self.subject.durability() < Durability::PowerLoss && image.loss.needs_power_loss();
-                match &self.read[&fingerprint] {
+                let reading =
+                    self.read(&image.tree).map_err(|violation| violation.at(&second(&image, recovery)))?;
+                match reading {
                     Ok(values) if states.iter().all(|state| state.values != *values) => {
                         states.push(State { values: values.clone(), moment: second(&image, recovery) });
                     }
@@ -125,7 +124,18 @@ impl<'s> Examiner<'s> {
         Ok(())
     }
 
-    fn open(&self, disk: &RecordingDisk) -> Result<Box<dyn Engine>, Error> {
+    /// Only opens the image and reads it.
+    pub(crate) fn read(&mut self, tree: &Tree) -> Result<&Reading, Violation> {
+        let fingerprint = tree.fingerprint();
+        if !self.read.contains_key(&fingerprint) {
+            let disk = RecordingDisk::from_tree(tree.clone());
+            let reading = self.open_and_read(&disk).map_err(|violation| violation.with_files(tree))?;
+            self.read.insert(fingerprint, reading);
+        }
+        Ok(&self.read[&fingerprint])
+    }
+
+    pub(crate) fn open(&self, disk: &RecordingDisk) -> Result<Box<dyn Engine>, Error> {
         self.subject.open(Arc::new(disk.clone()), Path::new(DIR))
     }
 
@@ -253,8 +263,13 @@ fn second(image: &CrashImage, recovery: &Recording) -> String {
 fn is_telling(image: &CrashImage, recovery: &Recording) -> bool {
     match (image.loss, recovery.ops.get(image.after)) {
         (Loss::Torn { bytes: torn }, Some(Op::Write { bytes, .. })) => {
-            [1, bytes.len() / 2, bytes.len() - 1].contains(&torn)
+            three_places(bytes.len()).contains(&torn)
         }
         _ => true,
     }
+}
+
+/// Near the beginning of a write, in the middle of it, and near its end.
+pub(crate) fn three_places(len: usize) -> [usize; 3] {
+    [1.min(len), len / 2, len.saturating_sub(1)]
 }

@@ -5,23 +5,29 @@
 //!          ──► the disk's Recording ──► CrashImages, at each operation
 //!          ──► examine: open, read, open again, crash inside the recovery, write, open again
 //!          ──► Promise: what each key may hold in that image
+//!          ──► restart: the process dies, the store is opened and written to, and then the power fails
 //! ```
 
 mod examine;
 mod promise;
+mod restart;
 mod run;
 mod script;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use logladder_disk::Filter;
 use logladder_disk::crash::{CrashImage, Loss, Recording};
 use logladder_engine::Durability;
 
+use crate::case::quietly;
+use crate::show::panic_message;
 use crate::{Subject, Violation};
 
 pub(crate) use examine::{Examiner, Found};
-pub(crate) use promise::{Promise, Write};
+pub(crate) use promise::Promise;
+use promise::Write;
 pub(crate) use run::{DIR, Run};
 pub use script::{Script, Step, scripts};
 
@@ -49,6 +55,8 @@ pub struct CrashSummary {
     pub distinct: usize,
     /// Images of crashes that came while the store recovered from one of those.
     pub during_recovery: usize,
+    /// Images of a power loss that came when the process had died and the store had been opened again.
+    pub after_restart: usize,
     /// Images of a power loss that were refused with an error, for a store that does not claim to survive one.
     pub refused: usize,
 }
@@ -68,13 +76,16 @@ impl CrashSummary {
 
 impl fmt::Display for CrashSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scripts == 0 {
+            return f.write_str("no crash images: it keeps nothing");
+        }
         let Self { scripts, operations, images, whole, torn, unsynced, dropped, zeroed, .. } = self;
         write!(
             f,
             "{images} crash images of {operations} operations in {scripts} scripts ({whole} whole, {torn} torn, \
-             {unsynced} unsynced, {dropped} with one operation dropped, {zeroed} zeroed; {} distinct), and {} of \
-             crashes during recovery",
-            self.distinct, self.during_recovery
+             {unsynced} unsynced, {dropped} with one operation dropped, {zeroed} zeroed; {} distinct); {} of crashes \
+             during recovery; {} of a power loss after a restart",
+            self.distinct, self.during_recovery, self.after_restart
         )?;
         if self.refused > 0 {
             write!(f, "; {} refused with an error", self.refused)?;
@@ -107,7 +118,12 @@ pub fn crash_images_of(
         return Ok(summary);
     }
     for script in scripts {
-        check_script(subject, script, forgotten, &mut summary)
+        let check = || check_script(subject, script, forgotten, &mut summary);
+        quietly(|| catch_unwind(AssertUnwindSafe(check)))
+            .unwrap_or_else(|panic| {
+                let found = format!("a panic: {}", panic_message(&*panic));
+                Err(Violation::new("no engine panics", found))
+            })
             .map_err(|violation| Box::new(violation.in_script(script)))?;
     }
     Ok(summary)
@@ -148,6 +164,7 @@ fn check_script(
                 }
             }
         }
+        summary.after_restart += restart::check(subject, &run, &recording, after, &mut examiner)?;
     }
     summary.distinct += examiner.distinct();
     summary.during_recovery += examiner.during_recovery();

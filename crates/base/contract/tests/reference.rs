@@ -1,0 +1,44 @@
+//! Engines that keep the contract pass it, of every durability and with or without each capability.
+
+mod engines;
+
+use engines::{LogEngine, MapEngine, Options};
+use logladder_contract::{Allowed, Subject};
+use logladder_disk::sabotage::Rule;
+use logladder_engine::SyncPolicy;
+
+const CUTS: &str = "a compaction writes the log anew without saying how many records it has";
+
+mod synced {
+    use super::*;
+
+    fn subject() -> Subject {
+        Subject::of::<LogEngine>(Options::default())
+            .rules(&[Rule::ChecksumCheck, Rule::TailRule, Rule::CopySyncedFirst])
+            .allows(Allowed::SilentCuts, CUTS)
+    }
+
+    logladder_contract::contract!(subject);
+}
+
+mod unsynced {
+    use super::*;
+
+    fn subject() -> Subject {
+        Subject::of::<LogEngine>(Options { sync: SyncPolicy::Never, ..Options::default() })
+            .rules(&[Rule::ChecksumCheck, Rule::TailRule])
+            .allows(Allowed::SilentCuts, CUTS)
+    }
+
+    logladder_contract::contract!(subject);
+}
+
+mod without_files {
+    use super::*;
+
+    fn subject() -> Subject {
+        Subject::new("map", |_, _| Ok(Box::new(MapEngine::default())))
+    }
+
+    logladder_contract::contract!(subject);
+}
