@@ -1,0 +1,73 @@
+//! The bytes of a store, field by field, for the pages on formats.
+//!
+//! The store is a real one, made on a disk in memory by the few operations of [`SCRIPT`]; nothing in it depends
+//! on the clock or on chance, so the same code gives the same bytes.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use logladder::disk::RecordingDisk;
+use logladder::{Field, Stage, SyncPolicy};
+
+/// What is done to the store: a key and its new value, or `None` to delete it.
+const SCRIPT: [(&[u8], Option<&[u8]>); 4] = [
+    (b"name", Some(b"anna")),
+    (br#"["animal",1]"#, Some(br#"{"name":"Hobgoblin"}"#)),
+    (b"\x00\xff", Some(b"not text")),
+    (b"name", None),
+];
+
+/// Bytes on a line.
+const WIDTH: usize = 12;
+
+/// Every file of a store of this stage after [`SCRIPT`] and `close`, field by field.
+///
+/// # Errors
+///
+/// The engine refused.
+pub(crate) fn dump(stage: &Stage) -> Result<String> {
+    let disk = RecordingDisk::new();
+    let dir = Path::new("/store");
+    let store = stage.open_on(Arc::new(disk.clone()), dir, SyncPolicy::Always)?;
+    for (key, value) in SCRIPT {
+        match value {
+            Some(value) => store.set(key, value)?,
+            None => store.delete(key)?,
+        }
+    }
+    store.close()?;
+
+    let mut text = String::new();
+    for (path, bytes) in disk.tree().files() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name}, {} bytes", bytes.len());
+        let fields = stage.describe(&name, bytes);
+        let name_width = fields.iter().map(|field| field.name.len()).max().unwrap_or(0);
+        for field in &fields {
+            write_field(&mut text, field, bytes, name_width);
+        }
+    }
+    Ok(text)
+}
+
+fn write_field(text: &mut String, field: &Field, bytes: &[u8], name_width: usize) {
+    let content = bytes.get(field.bytes.clone()).unwrap_or_default();
+    let mut lines = content.chunks(WIDTH).map(|line| {
+        let digits: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.join(" ")
+    });
+    let first = lines.next().unwrap_or_default();
+    let Field { bytes: place, name, meaning, .. } = field;
+    let line = format!("{:>6}  {first:<35}  {name:<name_width$}  {meaning}", place.start);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}", line.trim_end());
+    for more in lines {
+        let _ = writeln!(text, "        {more}");
+    }
+}

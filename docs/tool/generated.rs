@@ -1,0 +1,237 @@
+//! Blocks that are written from the code: drawings, tables, examples, the bytes of a store.
+//!
+//! A page asks for one by two comments, and reads well with or without this program:
+//!
+//! ```text
+//!   <!-- generated: drawing crates/stages/4-scan-log/src/lib.rs -->
+//!   …                                                               ◄── written by `refresh`, compared by `check`
+//!   <!-- end -->
+//! ```
+//!
+//! | block | what it holds |
+//! |---|---|
+//! | `drawing FILE.rs` | the first drawing in the head of a source file |
+//! | `table FILE.rs` | the first table in the head of a source file; `table FILE.rs 2` is the second |
+//! | `example FILE.rs` | a source file without its head |
+//! | `stages` | the table of stages, with links |
+//! | `durability` | what each stage survives under each policy |
+//! | `bytes STAGE` | the files of a store after a few operations, field by field |
+//!
+//! Other names belong to other commands, which measure: see [`ELSEWHERE`].
+
+use std::fmt::Write as _;
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use logladder::disk::{RealDisk, replace};
+use logladder::{STAGES, SyncPolicy};
+
+use crate::pages::read;
+use crate::{Book, Fault, Page, bytes, stages};
+
+/// Blocks that another command fills with what it measured, so that there is nothing to compare them with.
+pub const ELSEWHERE: [&str; 2] = ["climb", "bench"];
+
+/// A generated block of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block<'t> {
+    /// What it holds: `stages`, `drawing crates/…`.
+    pub what: &'t str,
+    /// Where its content lies in the page's text, between the two comments.
+    pub content: Range<usize>,
+}
+
+const BEGIN: &str = "<!-- generated: ";
+const BEGIN_CLOSE: &str = " -->";
+const END: &str = "<!-- end -->";
+
+/// The generated blocks of a text, in order. One without an end reaches to the end of the text.
+#[must_use]
+pub fn blocks(text: &str) -> Vec<Block<'_>> {
+    text.match_indices(BEGIN)
+        // At the start of a line; elsewhere someone writes about blocks.
+        .filter(|(offset, _)| *offset == 0 || text[..*offset].ends_with('\n'))
+        .filter_map(|(offset, _)| {
+            let (what, _) = text[offset + BEGIN.len()..].split_once(BEGIN_CLOSE)?;
+            let start = offset + BEGIN.len() + what.len() + BEGIN_CLOSE.len();
+            let end = text[start..].find(END).map_or(text.len(), |len| start + len);
+            Some(Block { what, content: start..end })
+        })
+        .collect()
+}
+
+/// Every block that does not say what the code says now.
+///
+/// # Errors
+///
+/// A source file could not be read.
+pub fn check(book: &Book) -> Result<Vec<Fault>> {
+    let mut faults = Vec::new();
+    for page in &book.pages {
+        for block in blocks(&page.text) {
+            let fault = match content(book, page, block.what) {
+                Err(error) => format!("the block `{}` cannot be made: {error:#}", block.what),
+                Ok(Some(now)) if now != page.text[block.content.clone()] => {
+                    format!(
+                        "the block `{}` is out of date: cargo run -p logladder-book -- refresh",
+                        block.what
+                    )
+                }
+                Ok(_) => continue,
+            };
+            faults.push(Fault::new(page, block.content.start, fault));
+        }
+    }
+    Ok(faults)
+}
+
+/// Writes every block anew, and says which pages changed.
+///
+/// # Errors
+///
+/// A block cannot be made, or a page cannot be written.
+pub fn refresh(book: &Book) -> Result<Vec<&Page>> {
+    let mut changed = Vec::new();
+    for page in &book.pages {
+        let text = refreshed(book, page).with_context(|| format!("in {}", page.path.display()))?;
+        if text != page.text {
+            let path = book.root.join(&page.path);
+            replace(&*RealDisk::shared(), &path, &[text.as_bytes()], SyncPolicy::Never)?;
+            changed.push(page);
+        }
+    }
+    Ok(changed)
+}
+
+fn refreshed(book: &Book, page: &Page) -> Result<String> {
+    let mut text = String::new();
+    let mut copied = 0;
+    for block in blocks(&page.text) {
+        if let Some(now) = content(book, page, block.what)? {
+            text.push_str(&page.text[copied..block.content.start]);
+            text.push_str(&now);
+            copied = block.content.end;
+            if !page.text[copied..].starts_with(END) {
+                bail!("the block `{}` has no `{END}`", block.what);
+            }
+        }
+    }
+    text.push_str(&page.text[copied..]);
+    Ok(text)
+}
+
+/// What a block should hold, or `None` if that is another command's affair.
+fn content(book: &Book, page: &Page, what: &str) -> Result<Option<String>> {
+    let (kind, argument) = what.split_once(' ').unwrap_or((what, ""));
+    let source = || read(&book.root, Path::new(argument));
+    let body = match kind {
+        _ if ELSEWHERE.contains(&kind) => return Ok(None),
+        "drawing" => {
+            let head = head(&source()?);
+            let drawing = head.split_once("```text\n").and_then(|(_, rest)| rest.split_once("```"));
+            format!("```text\n{}```\n", drawing.with_context(|| format!("{argument} has no drawing"))?.0)
+        }
+        "table" => {
+            let (path, number) = argument.split_once(' ').unwrap_or((argument, "1"));
+            let head = head(&read(&book.root, Path::new(path))?);
+            let number: usize = number.parse().with_context(|| format!("`{number}` is no number"))?;
+            let table = number.checked_sub(1).and_then(|index| tables(&head).into_iter().nth(index));
+            table.with_context(|| format!("{path} has no table {number}"))?
+        }
+        "example" => {
+            let source = source()?;
+            let code: Vec<&str> = source.lines().skip_while(|line| line.starts_with("//!")).collect();
+            format!("```rust,no_run\n{}\n```\n", code.join("\n").trim())
+        }
+        "stages" => stages::table(page),
+        "durability" => durability(),
+        "bytes" => {
+            let stage = logladder::stage(argument).with_context(|| format!("no stage `{argument}`"))?;
+            format!("```text\n{}```\n", bytes::dump(stage)?)
+        }
+        _ => bail!("no such kind of block"),
+    };
+    Ok(Some(format!("\n\n{body}\n")))
+}
+
+/// The head of a source file: its `//!` comment, as Markdown.
+fn head(source: &str) -> String {
+    source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .flat_map(|line| [line.strip_prefix(' ').unwrap_or(line), "\n"])
+        .collect()
+}
+
+/// The tables of a Markdown text. A link to an item is a link only for rustdoc, and becomes code.
+fn tables(markdown: &str) -> Vec<String> {
+    let is_row = |line: &&str| line.starts_with('|');
+    let mut tables = Vec::new();
+    let mut lines = markdown.lines().peekable();
+    while lines.peek().is_some() {
+        let mut table = String::new();
+        while let Some(row) = lines.next_if(is_row) {
+            table.push_str(&row.replace("[`", "`").replace("`]", "`"));
+            table.push('\n');
+        }
+        if !table.is_empty() {
+            tables.push(table);
+        }
+        while lines.next_if(|line| !is_row(line)).is_some() {}
+    }
+    tables
+}
+
+fn durability() -> String {
+    let mut table =
+        String::from("| stage | `SyncPolicy::Always`, the default | `SyncPolicy::Never` |\n|---|---|---|\n");
+    for stage in STAGES {
+        let [always, never] = [SyncPolicy::Always, SyncPolicy::Never].map(|sync| stage.durability(sync));
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| {} {} | {always} | {never} |", stage.number, stage.name);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_lies_between_its_two_comments_at_the_start_of_a_line() {
+        let text = "a `<!-- generated: x -->`\n<!-- generated: drawing a.rs -->\nold\n<!-- end -->\nb";
+        let found = blocks(text);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].what, "drawing a.rs");
+        assert_eq!(&text[found[0].content.clone()], "\nold\n");
+    }
+
+    #[test]
+    fn tables_are_told_apart_and_links_to_items_become_code() {
+        assert_eq!(tables("a\n| b |\n| [`c`] |\n\n| d |\n"), ["| b |\n| `c` |\n", "| d |\n"]);
+    }
+
+    #[test]
+    fn a_stale_block_is_a_fault_and_refreshing_mends_it() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            replace(&*RealDisk::shared(), &root.path().join(name), &[text.as_bytes()], SyncPolicy::Never)
+                .unwrap();
+        };
+        put("a.rs", "//! Head.\n//!\n//! ```text\n//! a ──► b\n//! ```\n\nfn main() {}\n");
+        let text = "# A\n<!-- generated: drawing a.rs -->\nold\n<!-- end -->\n<!-- generated: climb -->\n1\n";
+        put("README.md", text);
+        let mut book = Book {
+            root: root.path().into(),
+            pages: vec![Page { path: "README.md".into(), text: text.into() }],
+        };
+        assert_eq!(check(&book).unwrap()[0].line, 2);
+
+        assert_eq!(refresh(&book).unwrap().len(), 1);
+        book.pages[0].text = read(root.path(), Path::new("README.md")).unwrap();
+        assert!(book.pages[0].text.contains("\n```text\na ──► b\n```\n"), "{}", book.pages[0].text);
+        assert!(book.pages[0].text.ends_with("<!-- generated: climb -->\n1\n"));
+        assert_eq!(check(&book).unwrap(), []);
+    }
+}
