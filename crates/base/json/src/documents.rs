@@ -13,8 +13,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 ///
 /// Both are stored as compact JSON text, with one exception: a string is stored as the bare text that it is,
 /// unless that text is JSON itself. So the key `"test-1"` is the six bytes `test-1`, the same that a program
-/// without types or the command line would use; the number `5` is the byte `5`; and the string `"5"`, which must
-/// not be mistaken for it, is the three bytes `"5"`. In return a value that is not JSON is read as a string.
+/// without types or the command line would use; the number `5` is the byte `5`; and the string `"5"`, which
+/// must not be mistaken for it, is the three bytes `"5"`. In return a value that is not JSON is read as a
+/// string.
 ///
 /// `1` and `1.0` are two keys, as they are two texts. A float that is not a number is stored as `null`: JSON
 /// has no other word for it.

@@ -12,9 +12,9 @@
 //!
 //! The round trip is exact for every byte string; tests throw random and malicious ones at it. *Compact*
 //! means that parsing the text and writing it again, with its members in their order, gives the same bytes.
-//! Whatever is not certain to survive that in any hands becomes a JSON string, which always does: white space,
-//! exponents, `-0` and `1.50`, integers that fit no 64 bits, needless escapes, an object that names a member
-//! twice, nesting beyond 127 levels, and an object that could be taken for the wrapper.
+//! Whatever is not certain to survive that in any hands becomes a JSON string, which always does: white
+//! space, exponents, `-0` and `1.50`, integers that fit no 64 bits, needless escapes, an object that names a
+//! member twice, nesting beyond 127 levels, and an object that could be taken for the wrapper.
 //!
 //! [`encode_name`] and [`decode_name`] do the same where JSON allows only a string: the name of a member.
 //!

@@ -27,22 +27,22 @@
 //!
 //! With [`SyncPolicy::Always`], the default, an acknowledged set or delete survives a loss of power
 //! ([`Durability::PowerLoss`]). Both files are replaced whole and atomically ([`logladder_disk::replace`]),
-//! the checksums first, so whatever a crash interrupts, `database.json` is the old text or the new one, and its
-//! checksum is there. There is nothing to repair at the next opening but a temporary file to remove.
+//! the checksums first, so whatever a crash interrupts, `database.json` is the old text or the new one, and
+//! its checksum is there. There is nothing to repair at the next opening but a temporary file to remove.
 //!
 //! With [`SyncPolicy::Never`] an acknowledged write survives the death of the process. A loss of power may
 //! then take more than the last writes: a rename may reach the disk before the bytes that it names, and this
 //! store has only one file. Opening then refuses it as damaged.
 //!
 //! Damage: a `database.json` that is not a JSON object, that names a key twice, or whose checksum is not in
-//! `database.json.crc32`, is refused with its place and left as it is. A file that was edited by hand is accepted once
-//! `database.json.crc32` is removed; so is one brought from elsewhere, which has none.
+//! `database.json.crc32`, is refused with its place and left as it is. A file that was edited by hand is
+//! accepted once `database.json.crc32` is removed; so is one brought from elsewhere, which has none.
 //!
 //! # What this stage does not do; the next one fixes it
 //!
 //! Every set writes every key again: the price of one set grows with the store, and a store of a hundred
-//! megabytes writes a hundred megabytes to change a byte. It must also fit in memory. Stage 3 gives each key a file of its
-//! own.
+//! megabytes writes a hundred megabytes to change a byte. It must also fit in memory. Stage 3 gives each key
+//! a file of its own.
 //!
 //! # Examples
 //!

@@ -26,7 +26,8 @@ pub struct ScanLog {
     /// Where the acknowledged lines end. Readers go no further, so that nobody ever reads a write that then
     /// fails; and they need no lock, since what lies before it never changes.
     end: AtomicU64,
-    /// Every line that begins here or later begins as this crate writes it, and can be found by its first bytes.
+    /// Every line that begins here or later begins as this crate writes it, and can be found by its first
+    /// bytes.
     canonical_from: u64,
     /// One write at a time.
     writer: Mutex<()>,

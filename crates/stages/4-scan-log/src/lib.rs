@@ -16,37 +16,40 @@
 //! ```
 //!
 //! A line is a JSON array: the key, the value, and whether the key is deleted. Nothing is ever changed in
-//! place; the newest line of a key counts. So a set is one append, whatever else the store holds: the cheapest
-//! write there is, and one that cannot damage what was written before. How a byte string becomes JSON is
-//! said in [`logladder_json::encode`].
+//! place; the newest line of a key counts. So a set is one append, whatever else the store holds: the
+//! cheapest write there is, and one that cannot damage what was written before. How a byte string becomes
+//! JSON is said in [`logladder_json::encode`].
 //!
-//! A read pays for it. It looks for the first bytes of the key's lines, from the newest block of the file to the oldest, and
-//! parses nothing but the line it finds. A key that was never set costs a read of the whole file.
+//! A read pays for it. It looks for the first bytes of the key's lines, from the newest block of the file to
+//! the oldest, and parses nothing but the line it finds. A key that was never set costs a read of the whole
+//! file.
 //!
-//! A log from elsewhere may spell a key otherwise than this crate would, with white space or needless escapes.
-//! Opening notices, and remembers where the last such line ends: before that place, lines are parsed to
-//! compare their keys, which is slower by an order of magnitude. What is written from then on is found the fast way.
+//! A log from elsewhere may spell a key otherwise than this crate would, with white space or needless
+//! escapes. Opening notices, and remembers where the last such line ends: before that place, lines are parsed
+//! to compare their keys, which is slower by an order of magnitude. What is written from then on is found the
+//! fast way.
 //!
 //! # Crash contract
 //!
 //! With [`SyncPolicy::Always`], the default, an acknowledged set or delete survives a loss of power
-//! ([`Durability::PowerLoss`]): its line is appended and synced, then its checksum. A crash in between leaves a line without a
-//! checksum, which is kept and gets one, or an unfinished line at the end. That is cut off at the next opening,
-//! kept in a file beside the log, and reported ([`Engine::repairs`]). With
+//! ([`Durability::PowerLoss`]): its line is appended and synced, then its checksum. A crash in between leaves
+//! a line without a checksum, which is kept and gets one, or an unfinished line at the end. That is cut off
+//! at the next opening, kept in a file beside the log, and reported ([`Engine::repairs`]). With
 //! [`SyncPolicy::Never`] an acknowledged write survives the death of the process; a loss of power may take what was
-//! written since the last `sync`, and if it takes a line and leaves a later one, opening refuses the log as damaged.
+//! written since the last `sync`, and if it takes a line and leaves a later one, opening refuses the log as
+//! damaged.
 //!
-//! Damage: a line in the middle that cannot be read, or one whose checksum is another's, is refused with its offset and
-//! number; no file is changed. If the log was cut short, the checksums that have lost their lines are
-//! cut off too, kept and reported. A log from elsewhere, with no `store.json.crc32`, is accepted if every line
-//! can be read, and gets one. Checksums are compared when the store is opened; a line that rots later is noticed only if it can
-//! no longer be read.
+//! Damage: a line in the middle that cannot be read, or one whose checksum is another's, is refused with its
+//! offset and number; no file is changed. If the log was cut short, the checksums that have lost their lines
+//! are cut off too, kept and reported. A log from elsewhere, with no `store.json.crc32`, is accepted if every
+//! line can be read, and gets one. Checksums are compared when the store is opened; a line that rots later is
+//! noticed only if it can no longer be read.
 //!
 //! # What this stage does not do; the next one fixes it
 //!
-//! Every read scans: with ten times the entries it takes ten times as long. And the log only grows, since nothing is
-//! ever thrown away. Stage 5 keeps everything in memory and reads the log once, at the start; stage 7 remembers where each
-//! key's newest entry lies, and compacts.
+//! Every read scans: with ten times the entries it takes ten times as long. And the log only grows, since
+//! nothing is ever thrown away. Stage 5 keeps everything in memory and reads the log once, at the start;
+//! stage 7 remembers where each key's newest entry lies, and compacts.
 //!
 //! # Examples
 //!

@@ -3,10 +3,10 @@
 //! First nothing is changed. [`examine`] reads the log once, line by line, beside its checksums:
 //!
 //! - A line that can be read and has its checksum, or has none yet, is sound.
-//! - A line whose checksum is another's is damaged: no crash does that, since zeros and missing bytes make a line
-//!   unreadable or a checksum incomplete.
-//! - What cannot be read is the unfinished last write, if no line after it can be read: that is the tail rule. But
-//!   a line with its line feed, without zeros and with a checksum was whole once. It is damaged.
+//! - A line whose checksum is another's is damaged: no crash does that, since zeros and missing bytes make a
+//!   line unreadable or a checksum incomplete.
+//! - What cannot be read is the unfinished last write, if no line after it can be read: that is the tail
+//!   rule. But a line with its line feed, without zeros and with a checksum was whole once. It is damaged.
 //!
 //! Damage is an error, and the files stay as they are. Otherwise the unfinished line is cut off, and then
 //! [`fit_checksums`] makes the other file fit. Each step leads back to the same place if a crash interrupts it.
@@ -27,7 +27,7 @@ pub const LOG_FILE: &str = "store.json";
 /// How many bytes of checksums are appended at once.
 const APPEND_LEN: usize = 64 * 1024;
 
-/// The files of an open store, both sound and on the disk.
+/// The files of an open store, both sound.
 #[derive(Debug)]
 pub(crate) struct Recovered {
     pub(crate) log: Box<dyn File>,
@@ -39,8 +39,8 @@ pub(crate) struct Recovered {
 
 /// Opens the files of the store in `folder`, or makes them.
 ///
-/// With [`SyncPolicy::Always`], what a reader is shown from now on is on the disk, whoever wrote it. Without, that
-/// waits for the first sync of the store, which then also reports if the disk fails.
+/// With [`SyncPolicy::Always`], what a reader is shown from now on is on the disk, whoever wrote it. Without,
+/// that waits for the first sync of the store, which then also reports if the disk fails.
 pub(crate) fn recover(folder: &StoreFolder, policy: SyncPolicy) -> Result<Recovered> {
     let disk = &**folder.disk();
     let (log_path, checksum_path) = (folder.path(LOG_FILE), folder.path(CHECKSUM_FILE));
@@ -177,9 +177,9 @@ fn is_cut_short(line: Line<'_>) -> bool {
 }
 
 /// Writes the last line once more, if its checksum alone is missing: then it is the write that a crash or a
-/// failed sync interrupted. After a failed sync the kernel may hold a line in memory that is not on the disk and
-/// that no later sync will bring there, since it takes it for written. It was never acknowledged, so nothing is at
-/// stake while it is gone.
+/// failed sync interrupted. After a failed sync the kernel may hold a line in memory that is not on the disk
+/// and that no later sync will bring there, since it takes it for written. It was never acknowledged, so
+/// nothing is at stake while it is gone.
 fn rewrite_unrecorded_last_line(log: &dyn File, found: &Found) -> Result<()> {
     let Some((number, offset)) = found.first_unrecorded else { return Ok(()) };
     if number + 1 != found.lines {

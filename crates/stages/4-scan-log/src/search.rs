@@ -2,26 +2,29 @@
 //!
 //! ```text
 //!   offset 0                                                    end
-//!   ├──────────────┬──────────────┬──────────────┬───────────────┤
-//!                                    ◄── second ──│◄── first ────│
-//!                                                │
-//!                                 the two share the few bytes in which a
-//!                                 line may begin on one side of the border
+//!   ├──────────────────────┬──────────────────────┬──────────────┤
+//!          ◄── third ───── │ ◄────── second ───── │ ◄── first ── │
+//!                                                 │
+//!                          two blocks share the few bytes in which a line
+//!                          may begin on one side of the border and go on
 //! ```
 //!
-//! Within a block the search goes forwards, since that is what processors and [`memchr`] are fast at, and
-//! takes the last line that it finds.
+//! The first block is small, since what was written last is often what is read next; each further one is
+//! twice as large, up to a limit that fits a processor's cache. Within a block the search goes forwards,
+//! since that is what processors and [`memchr`] are fast at, and takes the last line that it finds.
 
 use logladder_disk::File;
 use logladder_engine::Result;
 use memchr::memmem;
 
-const BLOCK_LEN: usize = 64 * 1024;
+const FIRST_BLOCK_LEN: usize = 8 * 1024;
+const LARGEST_BLOCK_LEN: usize = 64 * 1024;
 
 /// Where the last line begins that starts with `beginning` and lies between the two offsets, of which the
 /// first is the beginning of a line and the second the end of one.
 pub(crate) fn newest_line(file: &dyn File, from: u64, end: u64, beginning: &[u8]) -> Result<Option<u64>> {
-    newest_line_in_blocks(file, from, end, beginning, BLOCK_LEN.max(4 * beginning.len()))
+    // A block must be longer than what it shares with the next.
+    newest_line_in_blocks(file, from, end, beginning, FIRST_BLOCK_LEN.max(4 * beginning.len()))
 }
 
 fn newest_line_in_blocks(
@@ -29,12 +32,13 @@ fn newest_line_in_blocks(
     from: u64,
     end: u64,
     beginning: &[u8],
-    block_len: usize,
+    first_block_len: usize,
 ) -> Result<Option<u64>> {
     // A line feed is never inside a line, so what follows one is the beginning of a line.
     let sought = [b"\n", beginning].concat();
     let finder = memmem::Finder::new(&sought);
     let mut block = Vec::new();
+    let mut block_len = first_block_len;
     // Lines that begin at `right` or later have been searched.
     let mut right = end;
     while right > from {
@@ -52,6 +56,7 @@ fn newest_line_in_blocks(
             return Ok(Some(left + line_feed as u64));
         }
         right = left;
+        block_len = (block_len * 2).min(LARGEST_BLOCK_LEN.max(first_block_len));
     }
     Ok(None)
 }

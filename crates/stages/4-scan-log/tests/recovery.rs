@@ -53,8 +53,9 @@ fn with_checksums(checksums: impl Into<Vec<u8>>) -> Tree {
     tree
 }
 
-/// Opens the store: the log is `lines`, its checksums fit, and the repairs are those of `reported`: which file was
-/// cut where, and what was kept of it. Opens it again: there is nothing to repair. Writes: that is there too.
+/// Opens the store: the log is `lines`, its checksums fit, and the repairs are those of `reported`: which
+/// file was cut where, and what was kept of it. Opens it again: there is nothing to repair. Writes: that is
+/// there too.
 #[track_caller]
 fn opens_as(tree: &Tree, lines: &[&str], reported: &[(&str, usize, &[u8])]) {
     let disk = RecordingDisk::from_tree(tree.clone());
