@@ -117,8 +117,11 @@ impl Tree {
         self.names.get(path).copied()
     }
 
-    pub(crate) fn next_file(&self) -> usize {
-        self.files.len()
+    /// Adds an empty file that has no name yet, and says its number. Nobody else will be given it, even if the
+    /// file is never named.
+    pub(crate) fn add_file(&mut self) -> usize {
+        self.files.push(Arc::default());
+        self.files.len() - 1
     }
 
     /// The root and the working folder are always there.

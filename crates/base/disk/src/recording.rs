@@ -225,14 +225,14 @@ impl RecordingDisk {
     /// Names a new file, and says its number.
     fn name_new_file(&self, path: &Path) -> Result<usize> {
         let file = {
-            let state = self.state();
+            let mut state = self.state();
             if state.now.exists(path) {
                 return Err(Error::io("create", path, io::Error::from(io::ErrorKind::AlreadyExists)));
             }
             if !state.now.is_dir(&crate::parent(path)) {
                 return Err(Self::missing("create", path));
             }
-            state.now.next_file()
+            state.now.add_file()
         };
         self.perform(Filter::Create, "create", path, Op::Create { path: path.to_path_buf(), file })?;
         Ok(file)

@@ -216,3 +216,23 @@ fn clones_of_a_recording_disk_share_it() {
     shared.create(Path::new("/store/file")).unwrap();
     assert!(disk.entry(Path::new("/store/file")).unwrap().is_some());
 }
+
+#[test]
+fn files_made_at_the_same_time_share_no_bytes() {
+    on_both(|disk, dir| {
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                scope.spawn(move || {
+                    for number in 0..300 {
+                        let name = format!("{thread}-{number}");
+                        let file = disk.create(&dir.join(&name)).unwrap();
+                        file.append(name.as_bytes()).unwrap();
+                    }
+                });
+            }
+        });
+        for entry in disk.list(dir).unwrap() {
+            assert_eq!(disk.read(&dir.join(&entry.name)).unwrap(), entry.name.as_bytes());
+        }
+    });
+}
