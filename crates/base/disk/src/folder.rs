@@ -178,6 +178,8 @@ impl Claim<'_> {
             file.append(line.as_bytes())?;
             file.sync()?;
             disk.sync_dir(self.dir)?;
+            // The folder may have been made by a process that died before it could do this.
+            disk.sync_dir(&parent(self.dir))?;
         }
         Ok(())
     }

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, OpenOn, RealDisk};
-use logladder_engine::{Durability, Engine, Result, SyncPolicy};
+use logladder_disk::{Disk, LOCK_FILE, OpenOn, RealDisk};
+use logladder_engine::{Durability, Engine, Field, Result, SyncPolicy};
+
+type OpenStage = fn(Arc<dyn Disk>, &Path, SyncPolicy) -> Result<Box<dyn Engine>>;
 
 /// One stage of the ladder.
 #[derive(Debug)]
@@ -22,8 +24,9 @@ pub struct Stage {
     pub fixes: &'static str,
     /// What still hurts, and leads to the next stage.
     pub hurts: &'static str,
-    open: fn(Arc<dyn Disk>, &Path, SyncPolicy) -> Result<Box<dyn Engine>>,
+    open: OpenStage,
     durability: fn(SyncPolicy) -> Durability,
+    describe: fn(&str, &[u8]) -> Vec<Field>,
 }
 
 /// Every stage that stands, from the bottom up. The numbers that are missing are stages to come.
@@ -35,8 +38,11 @@ pub static STAGES: &[Stage] = &[
         summary: "a hash map",
         fixes: "nothing yet: this is what every other stage is measured against",
         hurts: "a restart forgets everything",
-        open: |disk, dir, _| boxed::<logladder_memory::Memory>(disk, dir, logladder_memory::Options::default()),
+        open: |disk, dir, _| {
+            boxed::<logladder_memory::Memory>(disk, dir, logladder_memory::Options::default())
+        },
         durability: |_| Durability::Never,
+        describe: |_, _| Vec::new(),
     },
     Stage {
         number: 2,
@@ -50,6 +56,7 @@ pub static STAGES: &[Stage] = &[
             boxed::<logladder_json_file::JsonFile>(disk, dir, options)
         },
         durability: SyncPolicy::durability,
+        describe: logladder_json_file::describe,
     },
     Stage {
         number: 3,
@@ -63,6 +70,7 @@ pub static STAGES: &[Stage] = &[
             boxed::<logladder_file_per_key::FilePerKey>(disk, dir, options)
         },
         durability: SyncPolicy::durability,
+        describe: logladder_file_per_key::describe,
     },
     Stage {
         number: 4,
@@ -76,6 +84,7 @@ pub static STAGES: &[Stage] = &[
             boxed::<logladder_scan_log::ScanLog>(disk, dir, options)
         },
         durability: SyncPolicy::durability,
+        describe: logladder_scan_log::describe,
     },
     Stage {
         number: 7,
@@ -89,6 +98,7 @@ pub static STAGES: &[Stage] = &[
             boxed::<logladder_hash_log::HashLog>(disk, dir, options)
         },
         durability: SyncPolicy::durability,
+        describe: logladder_hash_log::describe,
     },
 ];
 
@@ -122,6 +132,16 @@ impl Stage {
     /// As [`Open::open`](logladder_engine::Open::open).
     pub fn open_on(&self, disk: Arc<dyn Disk>, dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
         (self.open)(disk, dir, sync)
+    }
+
+    /// Names the bytes of one of the store's files, for lessons and inspection. Empty for a file that the stage
+    /// has no fields for.
+    #[must_use]
+    pub fn describe(&self, file_name: &str, bytes: &[u8]) -> Vec<Field> {
+        if file_name == LOCK_FILE {
+            return vec![Field::new(0..bytes.len(), "owner", "the stage and its format version")];
+        }
+        (self.describe)(file_name, bytes)
     }
 
     /// What an acknowledged set survives under this policy.

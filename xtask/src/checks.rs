@@ -1,0 +1,79 @@
+//! `test`, `ci`, `book` and `doctor`: the workspace checked by its own tools.
+
+use std::ffi::OsStr;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::style::{BAD, GOOD, HEADING};
+
+/// Runs every test. The stages that stand need nothing but Rust, so there is nothing to install.
+pub(crate) fn test() -> Result<()> {
+    cargo(&["test", "--workspace"], &[])
+}
+
+/// Builds the book.
+pub(crate) fn book() -> Result<()> {
+    cargo(&["run", "--release", "--quiet", "--package", "logladder-book", "--", "build"], &[])
+}
+
+/// What the continuous integration runs. Ends at the first step that fails.
+pub(crate) fn ci() -> Result<()> {
+    step("format", || cargo(&["fmt", "--all", "--check"], &[]))?;
+    step("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]))?;
+    step("documentation", || {
+        cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+    })?;
+    step("book", book)?;
+    // The README's own command, by its own name.
+    step("tests", || cargo(&["xtask", "test"], &[]))?;
+    step("benches, once through", || cargo(&["bench", "--workspace", "--", "--test"], &[]))?;
+    step("climb", || cargo(&["xtask", "climb", "--seconds", "15"], &[]))
+}
+
+/// Says what is there of what the commands need.
+#[allow(clippy::unnecessary_wraps, reason = "every command has the same shape")]
+pub(crate) fn doctor() -> Result<()> {
+    let tools: [(&str, &[&str], &str); 4] = [
+        ("cargo", &["--version"], "everything"),
+        ("rustc", &["--version"], "everything"),
+        ("cargo", &["fmt", "--version"], "cargo xtask ci; `rustup component add rustfmt`"),
+        ("cargo", &["clippy", "--version"], "cargo xtask ci; `rustup component add clippy`"),
+    ];
+    for (tool, arguments, needed_for) in tools {
+        let found = Command::new(tool).args(arguments).output().ok().filter(|output| output.status.success());
+        match found {
+            Some(output) => {
+                let version = String::from_utf8_lossy(&output.stdout);
+                anstream::println!("{GOOD}found{GOOD:#}    {}", version.trim());
+            }
+            None => {
+                anstream::println!("{BAD}missing{BAD:#}  {tool} {} — needed for {needed_for}", arguments[0]);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    anstream::eprintln!("{HEADING}── {name}{HEADING:#}");
+    let start = Instant::now();
+    run().with_context(|| format!("the step `{name}` failed"))?;
+    anstream::eprintln!("{GOOD}── {name}: passed{GOOD:#} in {} s\n", start.elapsed().as_secs());
+    Ok(())
+}
+
+fn cargo<S: AsRef<OsStr>>(arguments: &[S], environment: &[(&str, &str)]) -> Result<()> {
+    // The cargo that runs this program, where there is one, and not another one on the path.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .status()
+        .context("cannot start cargo")?;
+    if !status.success() {
+        bail!("cargo ended with {status}");
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! `cargo xtask report`: the figures of the last climb, written into the README, the book and a chart. No
+//! figure in the documentation is typed by hand.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use logladder::SyncPolicy;
+use logladder::disk::{RealDisk, replace};
+use logladder_bench::report::{Operation, Report as Figures, Run};
+use logladder_bench::tables::{by_workload, survives};
+use logladder_bench::{chart, figures};
+
+use crate::climb::{report_path, shown};
+
+/// What `cargo xtask report` takes: nothing.
+#[derive(Debug, Args)]
+pub(crate) struct Report {}
+
+/// The files with a block for the figures.
+const PAGES: [&str; 2] = ["README.md", "docs/src/measuring.md"];
+/// The chart that they show.
+const CHART: &str = "docs/src/img/climb.svg";
+
+const BEGIN: &str = "<!-- generated: climb -->\n";
+const END: &str = "<!-- end -->";
+
+impl Report {
+    /// Writes them.
+    #[allow(clippy::unused_self, reason = "every command has the same shape")]
+    pub(crate) fn run(&self) -> Result<()> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace has a folder")?;
+        let report = Figures::load(&report_path()).context("run `cargo xtask climb` first")?;
+        let block = markdown(&report);
+        let chart = chart::svg(&report, "climb").context("the report holds no climb")?;
+        write(&root.join(CHART), &chart)?;
+        for page in PAGES {
+            let path = root.join(page);
+            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {page}"))?;
+            write(&path, &with_block(&text, &block).with_context(|| format!("in {page}"))?)?;
+        }
+        Ok(())
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    replace(&*RealDisk::shared(), path, &[text.as_bytes()], SyncPolicy::Never)?;
+    println!("wrote {}", shown(path));
+    Ok(())
+}
+
+/// The text with `block` between the two comments.
+fn with_block(text: &str, block: &str) -> Result<String> {
+    let start =
+        text.find(BEGIN).with_context(|| format!("there is no line `{}`", BEGIN.trim_end()))? + BEGIN.len();
+    let len = text[start..].find(END).with_context(|| format!("there is no `{END}`"))?;
+    Ok(format!("{}{block}{}", &text[..start], &text[start + len..]))
+}
+
+/// The report as Markdown: a table for each durability, then what was cut off, then where it ran.
+fn markdown(report: &Figures) -> String {
+    let mut text = String::new();
+    for (_, groups) in by_workload(report) {
+        for (durability, runs) in groups {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "\nAn acknowledged write survives {}:\n", survives(durability));
+            text.push_str("| stage | set/s | get/s | delete/s | get p99 | memory | on disk | reopen |\n");
+            text.push_str("|---|--:|--:|--:|--:|--:|--:|--:|\n");
+            for run in runs {
+                text.push_str(&row(run));
+                text.push('\n');
+            }
+        }
+    }
+    text.push('\n');
+    for run in &report.runs {
+        for line in run.cut_offs() {
+            let _ = writeln!(text, "- {} was cut off: {line}", run.engine);
+        }
+    }
+    let checked: u64 = report.runs.iter().map(|run| run.values_checked).sum();
+    let _ = writeln!(
+        text,
+        "\n{} values were compared with what was stored; every one was right. {}, {}.\n",
+        figures::count(checked),
+        report.machine,
+        report.date,
+    );
+    text
+}
+
+fn row(run: &Run) -> String {
+    let speed = |operation| run.phase(operation).map_or("–".to_owned(), |phase| figures::rate(&phase.rate));
+    let p99 = run
+        .phase(Operation::Get)
+        .map_or("–".to_owned(), |phase| figures::duration(Duration::from_nanos(phase.latency.p99)));
+    let number = run.number.map_or(String::new(), |number| format!("{number} "));
+    format!(
+        "| {number}{} | {} | {} | {} | {p99} | {} | {} | {} |",
+        run.engine,
+        speed(Operation::Set),
+        speed(Operation::Get),
+        speed(Operation::Delete),
+        run.memory.heap_held.map_or("–".to_owned(), figures::bytes),
+        run.reopen.map_or("–".to_owned(), |_| figures::bytes(run.storage.disk_bytes)),
+        run.reopen.map_or("forgets".to_owned(), |reopen| {
+            figures::duration(Duration::try_from_secs_f64(reopen.open_seconds).unwrap_or_default())
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_between_the_comments_is_changed() {
+        let text = format!("before\n{BEGIN}old\n{END}\nafter\n");
+        assert_eq!(with_block(&text, "new\n").unwrap(), format!("before\n{BEGIN}new\n{END}\nafter\n"));
+    }
+
+    #[test]
+    fn a_page_without_the_comments_is_an_error() {
+        assert!(with_block("nothing here", "new").is_err());
+    }
+}
