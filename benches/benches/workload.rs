@@ -146,9 +146,9 @@ fn main() -> Result<ExitCode> {
 
 fn print(out: &mut impl Write, report: &Report) -> Result<()> {
     for run in report.runs.iter().filter(|run| run.workload == "learndb") {
-        writeln!(out, "\n{}", learndb::lines(run))?;
+        write!(out, "\n{}", learndb::lines(run))?;
     }
-    writeln!(out, "{}", tables::all(report, Look::of_stdout()))?;
+    write!(out, "\n{}", tables::all(report, Look::of_stdout()))?;
     Ok(())
 }
 

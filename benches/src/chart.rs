@@ -21,7 +21,11 @@ const TOP: f64 = 56.0;
 const BAR: f64 = 15.0;
 const ROW: f64 = 2.0 * BAR + 14.0;
 const GROUP_HEADING: f64 = 26.0;
-const BOTTOM: f64 = 34.0;
+const BOTTOM: f64 = 12.0;
+/// The height of a line of small text.
+const LINE: f64 = 17.0;
+/// How many characters of it fit the width.
+const LONGEST_LINE: usize = 105;
 
 const STYLE: &str = "\
 text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#24292f}\
@@ -43,10 +47,16 @@ pub fn svg(report: &Report, workload: &str) -> Option<String> {
         let heading = format!("an acknowledged write survives {}", survives(durability));
         text(&mut body, (16.0, y + 15.0), "quiet", "start", &heading);
         y += GROUP_HEADING;
+        scale.draw_lines(&mut body, y - 4.0, y + ROW * rows(&runs) - 8.0);
         for run in runs {
             row(&mut body, y, run, &scale);
             y += ROW;
         }
+    }
+    let origin = format!("logarithmic scale; {}; {}", report.machine, report.date);
+    for line in wrap(&origin) {
+        text(&mut body, (16.0, y + LINE), "quiet", "start", &line);
+        y += LINE;
     }
     let height = y + BOTTOM;
     let mut picture = format!(
@@ -61,10 +71,8 @@ pub fn svg(report: &Report, workload: &str) -> Option<String> {
         &format!("Operations per second, workload {workload}"),
     );
     legend(&mut picture);
-    scale.draw(&mut picture, y);
+    scale.label(&mut picture);
     picture.push_str(&body);
-    let origin = format!("logarithmic scale; {}; {}", report.machine, report.date);
-    text(&mut picture, (16.0, height - 10.0), "quiet", "start", &shorten(&origin, 118));
     picture.push_str("</svg>\n");
     Some(picture)
 }
@@ -84,8 +92,8 @@ impl Scale {
                 (low, high) = (low.min(speed), high.max(speed));
             }
         }
-        // From the power below the slowest, so that its bar has a length.
-        let lowest = low.min(high).max(1e-3).log10().ceil() as i32 - 1;
+        // From the power below half the slowest, so that its bar has a length to see.
+        let lowest = (low.min(high).max(1e-3) / 2.0).log10().floor() as i32;
         let highest = (high.max(1e-3).log10().ceil() as i32).max(lowest + 1);
         Self { lowest, highest }
     }
@@ -95,11 +103,21 @@ impl Scale {
         part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
     }
 
-    fn draw(&self, picture: &mut String, bottom: f64) {
+    fn place(&self, power: i32) -> f64 {
+        LEFT + self.length(10f64.powi(power))
+    }
+
+    fn draw_lines(&self, picture: &mut String, top: f64, bottom: f64) {
         for power in self.lowest..=self.highest {
-            let x = LEFT + self.length(10f64.powi(power));
+            let x = self.place(power);
             // Writing to a String cannot fail, here and below.
-            let _ = write!(picture, r#"<path class="grid" d="M{x:.1} {TOP}V{bottom:.1}"/>"#);
+            let _ = write!(picture, r#"<path class="grid" d="M{x:.1} {top:.1}V{bottom:.1}"/>"#);
+        }
+    }
+
+    fn label(&self, picture: &mut String) {
+        for power in self.lowest..=self.highest {
+            let x = self.place(power);
             let label = match power {
                 9.. => format!("{}G", 10i32.pow(power.unsigned_abs().min(18) - 9)),
                 6..9 => format!("{}M", 10i32.pow(power.unsigned_abs() - 6)),
@@ -109,6 +127,11 @@ impl Scale {
             text(picture, (x, TOP - 6.0), "quiet", "middle", &label);
         }
     }
+}
+
+#[allow(clippy::cast_precision_loss)] // A handful of engines.
+fn rows(runs: &[&Run]) -> f64 {
+    runs.len() as f64
 }
 
 fn row(body: &mut String, y: f64, run: &Run, scale: &Scale) {
@@ -155,11 +178,19 @@ fn escape(words: &str) -> String {
     words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn shorten(words: &str, most: usize) -> String {
-    if words.chars().count() <= most {
-        return words.to_owned();
+/// The words in lines that fit the width, broken after semicolons.
+fn wrap(words: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in words.split("; ") {
+        match lines.last_mut() {
+            Some(line) if line.len() + part.len() < LONGEST_LINE => {
+                line.push_str("; ");
+                line.push_str(part);
+            }
+            _ => lines.push(part.to_owned()),
+        }
     }
-    words.chars().take(most - 1).chain(['…']).collect()
+    lines
 }
 
 #[cfg(test)]

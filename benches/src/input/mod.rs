@@ -22,7 +22,7 @@ use crate::Failure;
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// Unicode's names of characters: `U+0041` is `LATIN CAPITAL LETTER A`. Those that are computed from the
-    /// code point (ideographs, Hangul syllables) are left out: some 34,000 remain. Unicode data files are
+    /// code point (ideographs, Hangul syllables and their like) are left out: some 34,000 remain. Unicode data files are
     /// under the Unicode licence; the crate `unicode_names2` brings them.
     UnicodeNames,
     /// A file of the user's.
@@ -138,7 +138,7 @@ impl Source {
 }
 
 fn unicode_names() -> Records {
-    let computed = ["IDEOGRAPH-", "CHARACTER-", "HANGUL SYLLABLE "];
+    let computed = ["IDEOGRAPH-", "CHARACTER-", "HIEROGLYPH-", "HANGUL SYLLABLE "];
     let entries = ('\0'..=char::MAX).filter_map(|character| {
         let name = unicode_names2::name(character)?.to_string();
         let is_computed = computed.iter().any(|part| name.contains(part));

@@ -14,11 +14,12 @@
 //! every page that they replace.
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use heed::types::Bytes;
-use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RoTxn, TlsUsage, WithTls, WithoutTls};
+use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RoTxn, AnyTls, TlsUsage, WithTls, WithoutTls};
 use logladder_engine::{Durability, Engine, Error, Result, Stats, SyncPolicy, limits};
 
 use super::{Opened, copied, is_synced, refused};
@@ -74,23 +75,17 @@ impl<T: TlsUsage> Heed<T> {
         Ok(Self { env, database, durability: opened.durability, dir: dir.to_path_buf() })
     }
 
-    fn read<U>(&self, transaction: &RoTxn<'_, U>, key: &[u8], value: &mut Vec<u8>) -> heed::Result<bool>
-    where
-        U: TlsUsage,
-    {
+    fn read(&self, transaction: &RoTxn<'_>, key: &[u8], value: &mut Vec<u8>) -> heed::Result<bool> {
         // LMDB has no place for an empty key, and says so with an error.
-        if key.is_empty() {
-            return Ok(copied(None::<&[u8]>, value));
-        }
-        Ok(copied(self.database.get(transaction, key)?, value))
-    }
-
-    fn count(&self) -> heed::Result<u64> {
-        self.database.len(&*self.env.read_txn()?)
+        let found = if key.is_empty() { None } else { self.database.get(transaction, key)? };
+        Ok(copied(found, value))
     }
 }
 
-impl<T: TlsUsage> Engine for Heed<T> {
+impl<T: TlsUsage> Engine for Heed<T>
+where
+    for<'e> RoTxn<'e, T>: Deref<Target = RoTxn<'e, AnyTls>>,
+{
     fn name(&self) -> &'static str {
         "heed"
     }
@@ -136,7 +131,8 @@ impl<T: TlsUsage> Engine for Heed<T> {
 
     fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
-        stats.live_keys = self.count().map_err(refused("count the keys of", &self.dir))?;
+        let count = || self.database.len(&*self.env.read_txn()?);
+        stats.live_keys = count().map_err(refused("count the keys of", &self.dir))?;
         Ok(stats)
     }
 }

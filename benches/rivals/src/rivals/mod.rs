@@ -184,7 +184,7 @@ mod tests {
                 let mut value = b"what was here before".to_vec();
                 assert!(!store.get_into(b"key", &mut value).unwrap(), "{}", rival.name);
                 store.set(b"key", b"value").unwrap();
-                store.set(b"other", &[b'x'; 64_000]).unwrap();
+                store.set(b"other", &vec![b'x'; 64_000]).unwrap();
                 store.set(b"key", b"newer").unwrap();
                 store.delete(b"other").unwrap();
                 store.delete(b"absent").unwrap();
