@@ -84,13 +84,12 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Starts the thread. It looks at the segments once at the start: the last process may have left much.
+    /// Starts the thread.
     ///
     /// # Errors
     ///
     /// The system has no thread to give.
     pub(crate) fn start(store: &Arc<Store>) -> Result<Self> {
-        store.signal.wake();
         let theirs = Arc::clone(store);
         let thread =
             thread::Builder::new()

@@ -38,13 +38,15 @@ impl Store {
     /// Compacts every segment that has something to give up. The active one is sealed first if it has.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         let _one_at_a_time = self.compaction.lock().map_err(|_| Error::panicked())?;
+        let before = self.folder.disk_bytes()?;
         let has_waste =
             (self.catalog()?.usage().iter()).any(|usage| !usage.is_sealed && usage.live_bytes < usage.bytes);
         if has_waste {
             self.seal()?;
         }
         let chosen = choose::on_demand(&self.catalog()?.usage());
-        self.compact_these(&chosen)
+        let compacted = self.compact_these(&chosen)?;
+        self.with_gain_since(before, compacted)
     }
 
     /// Compacts what is worth it while the engine is in use, until nothing is.
@@ -63,7 +65,14 @@ impl Store {
     /// Compacts these segments, as far as they are there and sealed.
     pub(crate) fn compact_segments(&self, ids: &[u64]) -> Result<Compacted> {
         let _one_at_a_time = self.compaction.lock().map_err(|_| Error::panicked())?;
-        self.compact_these(ids)
+        let before = self.folder.disk_bytes()?;
+        let compacted = self.compact_these(ids)?;
+        self.with_gain_since(before, compacted)
+    }
+
+    fn with_gain_since(&self, before: u64, mut compacted: Compacted) -> Result<Compacted> {
+        compacted.bytes_reclaimed = before.saturating_sub(self.folder.disk_bytes()?);
+        Ok(compacted)
     }
 
     fn compact_these(&self, ids: &[u64]) -> Result<Compacted> {
@@ -136,12 +145,9 @@ impl Store {
                 self.disk().remove(&hint)?;
             }
         }
-        let before: u64 = sources.iter().map(|source| source.file_len()).sum();
-        let after: u64 = copies.iter().map(|copy| copy.segment.file_len()).sum();
         let mut compacted = Compacted::default();
         compacted.files_removed = sources.len() as u64;
         compacted.files_written = copies.len() as u64;
-        compacted.bytes_reclaimed = before.saturating_sub(after);
         Ok(compacted)
     }
 }

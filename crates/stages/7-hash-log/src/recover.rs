@@ -173,14 +173,14 @@ impl Looked {
         let survey = scan::survey(bytes, header);
         let end = survey.footer.data_len;
         let damaged = |offset, what: String| Error::corrupt(&path, offset, what);
-        let (mut keep, mut torn_end) = (end, None);
+        let mut torn_end = None;
         match survey.stop {
             Stop::End => {}
             Stop::Footer(_) => {
                 survey.check_sealed().map_err(|flaw| damaged(end, flaw.to_string()))?;
-                keep += FOOTER_LEN as u64;
-                if !scan::is_zero_from(bytes, keep) {
-                    return Err(damaged(keep, Flaw::BehindFooter.to_string()));
+                let behind = end + FOOTER_LEN as u64;
+                if !scan::is_zero_from(bytes, behind) {
+                    return Err(damaged(behind, Flaw::BehindFooter.to_string()));
                 }
             }
             // These records are whole, so no unfinished write explains them.
@@ -200,7 +200,7 @@ impl Looked {
         }
         self.load(header.id, &survey.entries);
         let contents = Contents::of(header.id, &survey);
-        self.last = Some(Last { id: header.id, path, contents, keep, torn_end });
+        self.last = Some(Last { id: header.id, path, contents, torn_end });
         Ok(())
     }
 }
@@ -210,9 +210,7 @@ struct Last {
     id: u64,
     path: PathBuf,
     contents: Contents,
-    /// Where what is to be kept ends: the records, and the footer if it is there already.
-    keep: u64,
-    /// Where an unfinished write behind that ends.
+    /// Where an unfinished write behind the records ends.
     torn_end: Option<u64>,
 }
 
@@ -221,20 +219,21 @@ impl Last {
         self.contents.footer.records == 0
     }
 
-    /// Cuts off what is not to be kept, and seals the segment if there is anything in it.
+    /// Cuts off what stands behind the records, and seals the segment if there are any.
+    ///
+    /// A footer that is there already is written again, and the file is cut even if it ends there: an earlier
+    /// attempt may have done both, and failed to sync them. What was done again is covered by the next sync.
     fn put_in_order(&self, disk: &dyn Disk) -> Result<Option<Repair>> {
         let file = disk.open(&self.path)?;
-        // The unused reserve first: it is not worth keeping a copy of.
-        let end = self.torn_end.unwrap_or(self.keep);
-        if file.len() > end {
-            file.truncate(end)?;
+        let data_len = self.contents.footer.data_len;
+        let mut repair = None;
+        if let Some(torn_end) = self.torn_end {
+            // The unused reserve first: it is not worth keeping a copy of.
+            file.truncate(torn_end)?;
+            repair = Some(cut_torn_tail(disk, &*file, data_len)?);
         }
-        let repair = match self.torn_end {
-            Some(_) => Some(cut_torn_tail(disk, &*file, self.keep)?),
-            None => None,
-        };
-        let has_footer = self.keep > self.contents.footer.data_len;
-        if !self.is_empty() && !has_footer {
+        file.truncate(data_len)?;
+        if !self.is_empty() {
             file.append(&self.contents.footer.encode())?;
         }
         file.sync()?;

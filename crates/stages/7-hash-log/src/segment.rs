@@ -66,14 +66,6 @@ impl Segment {
         }
     }
 
-    /// The length of its file.
-    pub(crate) fn file_len(&self) -> u64 {
-        match &self.body {
-            Body::Growing(file) => file.len(),
-            Body::Sealed { map, .. } => map.len() as u64,
-        }
-    }
-
     /// The bytes of the whole file, if it is sealed.
     pub(crate) fn sealed_bytes(&self) -> Option<&[u8]> {
         match &self.body {

@@ -101,6 +101,7 @@ impl Store {
 
     /// Reads the value of `key` into `value`, if it has one.
     pub(crate) fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
+        value.clear();
         // The segment is found and held in one look, so that compaction cannot take it from under the read; the
         // lock is gone before the value is read.
         let found = self.catalog()?.find(key)?;
