@@ -116,6 +116,11 @@ mod segment;
 mod store;
 mod write;
 
+// So that a program that embeds this engine depends on this crate alone.
+pub use logladder_engine::{
+    Compact, Compacted, Durability, Engine, Error, Iterate, Open, Repair, Result, Stats, SyncPolicy, Visit,
+};
+
 pub use catalog::SegmentUsage;
 pub use describe::describe;
 pub use engine::HashLog;
