@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use logladder_disk::crash::Recording;
 use logladder_disk::{Fault, Filter, Op, RecordingDisk};
-use logladder_engine::{Durability, Engine, Error};
+use logladder_engine::{Engine, Error};
 
 use crate::case::quietly;
-use crate::crash::{DIR, Examiner, Found, Promise, Run, Script, Step, describe, scripts};
+use crate::crash::{DIR, Examiner, Promise, Run, Script, Step, describe, judge, scripts};
 use crate::show::panic_message;
 use crate::{Subject, Violation};
 
@@ -232,13 +232,16 @@ impl<'a, 's> Session<'a, 's> {
     /// Opens the store. If that fails, it must succeed the next time: the disk fails once.
     fn open(&mut self) -> Result<Box<dyn Engine>, Violation> {
         self.health = Health::Good;
+        self.note_failed_syncs();
         let open = || self.subject.open(Arc::new(self.run.disk.clone()), Path::new(DIR));
         match open() {
             Ok(engine) => Ok(engine),
             Err(error) => {
                 self.summary.in_openings += 1;
                 names_the_file(&error)?;
-                open().map_err(|error| {
+                let opened = open();
+                self.note_failed_syncs();
+                opened.map_err(|error| {
                     Violation::new("the store opens once the disk has recovered", error.to_string())
                         .with_files(&self.run.disk.tree())
                 })
@@ -246,9 +249,12 @@ impl<'a, 's> Session<'a, 's> {
         }
     }
 
+    fn note_failed_syncs(&mut self) {
+        self.beyond_promises |= self.run.disk.ops().iter().any(|op| matches!(op, Op::FailedSync { .. }));
+    }
+
     fn open_again(&mut self) -> Result<Box<dyn Engine>, Violation> {
         self.check_images()?;
-        self.beyond_promises |= self.run.disk.ops().iter().any(|op| matches!(op, Op::FailedSync { .. }));
         self.open()
     }
 
@@ -277,23 +283,10 @@ impl<'a, 's> Session<'a, 's> {
             }
             self.summary.images += 1;
             let place = || describe(&image, &recording);
-            let may_refuse = power_loss && self.subject.durability() < Durability::PowerLoss;
-            match self.examiner.examine(&image.tree).map_err(|violation| violation.at(&place()))? {
-                Found::Refused(_) if may_refuse => {}
-                Found::Refused(error) => {
-                    return Err(Violation::new("the store opens again", error.clone())
-                        .with_files(&image.tree)
-                        .at(&place()));
-                }
-                Found::Opened(states) => {
-                    let promise = self.run.promise(self.subject.durability(), &image);
-                    for state in states {
-                        promise.check(&self.keys, &state.values).map_err(|violation| {
-                            violation.with_files(&image.tree).at(&state.moment).at(&place())
-                        })?;
-                    }
-                }
-            }
+            let states =
+                self.examiner.examine(&image.tree, false).map_err(|violation| violation.at(&place()))?;
+            judge(self.subject, &self.run, &image, &self.keys, states)
+                .map_err(|violation| violation.at(&place()))?;
         }
         Ok(())
     }

@@ -28,6 +28,7 @@ mod faults;
 mod golden;
 mod list;
 mod model;
+mod process;
 mod sabotage;
 mod samples;
 mod show;
@@ -44,6 +45,8 @@ pub use faults::{FaultSummary, faults};
 #[doc(hidden)]
 pub use golden::assert_script;
 pub use model::{ModelSummary, SEED, model};
+#[doc(hidden)]
+pub use process::assert_killed_owner_loses_nothing;
 pub use sabotage::Sabotage;
 #[doc(hidden)]
 pub use sabotage::assert_noticed;

@@ -239,7 +239,7 @@ macro_rules! __every_case {
             compact::a_store_of_deleted_keys_can_be_compacted [Compact]
                 "A store whose keys are all deleted can be compacted.";
             compact::compaction_gives_space_back [Compact]
-                "A compaction gives the space of overwritten values back, and says how much.";
+                "A compaction gives the space of overwritten values back, and claims no more than that.";
             compact::writes_after_a_compaction_are_kept [Compact]
                 "What is written after a compaction counts after opening again.";
             compact::odd_keys_and_values_survive_compaction [Compact]

@@ -93,7 +93,10 @@ impl Subject {
     }
 
     /// Names the rules that the engine asks `logladder_disk::sabotage::skips` about. Each is left out in turn,
-    /// and the crash images or the bit flips must notice.
+    /// and the crash images, the damage or the faults must notice.
+    ///
+    /// Only rules that matter to who uses the engine through its trait: one that takes more to break, such as the
+    /// compaction of a few files of the stage's choice, is left to the stage's own tests.
     #[must_use]
     pub fn rules(mut self, rules: &[Rule]) -> Self {
         self.rules = rules.to_vec();

@@ -23,6 +23,14 @@ macro_rules! contract {
             $crate::__every_script! { [$crate::__tests_of_scripts] $subject }
         }
 
+        mod process {
+            #[test]
+            fn a_killed_owner_loses_nothing_it_acknowledged_and_its_lock_is_free() {
+                let test = "a_killed_owner_loses_nothing_it_acknowledged_and_its_lock_is_free";
+                $crate::assert_killed_owner_loses_nothing(&super::$subject(), module_path!(), test);
+            }
+        }
+
         mod model {
             #[test]
             fn random_programs_end_as_on_a_map() {

@@ -6,7 +6,9 @@ mod engines;
 
 use engines::{LogEngine, Mutation, Options};
 use logladder_contract::crash::crash_images;
-use logladder_contract::{Allowed, Subject, Verdict, bit_flips, faults, model, run_cases};
+use logladder_contract::{
+    Allowed, Subject, Verdict, assert_killed_owner_loses_nothing, bit_flips, faults, model, run_cases,
+};
 
 fn subject(mutation: Mutation) -> Subject {
     Subject::of::<LogEngine>(Options { mutation, ..Options::default() })
@@ -47,6 +49,17 @@ fn a_missing_sync_is_noticed() {
     // Nothing but a loss of power shows it.
     assert_eq!(failing_cases(Mutation::ForgetsToSync), Vec::<&str>::new());
     assert!(crash_images(&subject(Mutation::ForgetsToSync)).is_err());
+}
+
+#[test]
+#[should_panic(expected = "get \"key 0\" gave no value")]
+fn a_write_that_dies_with_the_process_is_noticed() {
+    let subject = subject(Mutation::KeepsWritesToItself);
+    assert_killed_owner_loses_nothing(
+        &subject,
+        module_path!(),
+        "a_write_that_dies_with_the_process_is_noticed",
+    );
 }
 
 #[test]

@@ -97,8 +97,12 @@ pub(crate) fn compaction_gives_space_back(bench: &Bench) {
     let before = store.stats().disk_bytes;
     let compacted = store.compact();
     let after = store.stats().disk_bytes;
-    assert!(after < before / 2, "49 of 50 values are garbage, and of {before} bytes {after} are left");
-    assert_eq!(compacted.bytes_reclaimed, before - after, "it says what it gained");
+    assert!(
+        after < 20_000,
+        "49 of 50 values of 2,000 bytes are garbage, and of {before} bytes {after} are left"
+    );
+    // Less than the difference if the engine compacts by itself as well, and was at it.
+    assert!(compacted.bytes_reclaimed <= before - after, "it says that it gained more than it did");
     store.holds("key", noise(2_000, 49));
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use logladder_disk::crash::{CrashImage, Loss, Recording, Tree};
 use logladder_disk::{Disk, Op, RecordingDisk};
-use logladder_engine::{Durability, Engine, Error};
+use logladder_engine::{Engine, Error};
 
 use super::{DIR, describe};
 use crate::show::{panic_message, show, show_value};
@@ -20,21 +20,14 @@ pub(crate) const AFTERWARDS: &[u8] = b"written after the recovery";
 /// What a store holds: the value of each of the examiner's keys.
 pub(crate) type Values = Vec<Option<Vec<u8>>>;
 
-/// What became of an image.
-#[derive(Debug, Clone)]
-pub(crate) enum Found {
-    /// It opened, with these contents; or with those, when it crashed again while it recovered.
-    Opened(Vec<State>),
-    /// Opening or reading it ended in this error, which names a file.
-    Refused(String),
-}
-
-/// What a store held when it was opened.
+/// What an image showed when it was opened, or what one showed that a second crash left of it.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
-    pub(crate) values: Values,
-    /// The second crash, if this is what was found after one.
+    pub(crate) reading: Reading,
+    /// The second crash, in words, if this is what was found after one.
     pub(crate) moment: String,
+    /// Whether the second crash was a loss of power.
+    pub(crate) power_loss: bool,
 }
 
 /// Opens images, each only once: many crashes leave the same one.
@@ -42,13 +35,13 @@ pub(crate) struct Examiner<'s> {
     subject: &'s Subject,
     keys: Vec<Vec<u8>>,
     /// By fingerprint of the tree.
-    examined: HashMap<u64, Found>,
+    examined: HashMap<u64, Vec<State>>,
     /// What opening and reading gave, also of images that a second crash left.
     read: HashMap<u64, Reading>,
     during_recovery: usize,
 }
 
-/// The contents, or the error.
+/// The contents, or the error, which names a file.
 pub(crate) type Reading = Result<Values, String>;
 
 impl<'s> Examiner<'s> {
@@ -71,53 +64,43 @@ impl<'s> Examiner<'s> {
         self.during_recovery
     }
 
-    /// Opens the image; opens it again; crashes at every operation of the opening, and opens that; writes, and
-    /// opens once more.
-    pub(crate) fn examine(&mut self, tree: &Tree) -> Result<&Found, Violation> {
+    /// Opens the image; opens it again; writes, and opens once more. With `second_crashes`, crashes also at every
+    /// operation of the first opening, and opens what that leaves.
+    pub(crate) fn examine(&mut self, tree: &Tree, second_crashes: bool) -> Result<&[State], Violation> {
         let fingerprint = tree.fingerprint();
         if !self.examined.contains_key(&fingerprint) {
-            let found = self.examine_new(tree).map_err(|violation| violation.with_files(tree))?;
-            self.examined.insert(fingerprint, found);
+            let states = self.examine_new(tree, second_crashes);
+            self.examined.insert(fingerprint, states.map_err(|violation| violation.with_files(tree))?);
         }
         Ok(&self.examined[&fingerprint])
     }
 
-    fn examine_new(&mut self, tree: &Tree) -> Result<Found, Violation> {
+    fn examine_new(&mut self, tree: &Tree, second_crashes: bool) -> Result<Vec<State>, Violation> {
         let disk = RecordingDisk::from_tree(tree.clone());
-        let values = match self.open_and_read(&disk)? {
-            Ok(values) => values,
-            Err(error) => return Ok(Found::Refused(error)),
-        };
+        let reading = self.open_and_read(&disk)?;
         let recovery = Recording::of(&disk);
-        let again = self.open_and_read(&disk)?;
-        self.is_same(&values, &again, "what the first opening showed")?;
-        self.write_and_open(&disk, &values)?;
-        let mut states = vec![State { values, moment: String::new() }];
-        self.crash_again(&recovery, &mut states)?;
-        Ok(Found::Opened(states))
+        if let Ok(values) = &reading {
+            let again = self.open_and_read(&disk)?;
+            self.is_same(values, &again, "what the first opening showed")?;
+            self.write_and_open(&disk, values)?;
+        }
+        let mut states = vec![State { reading, moment: String::new(), power_loss: false }];
+        if second_crashes && states[0].reading.is_ok() {
+            self.crash_again(&recovery, &mut states)?;
+        }
+        Ok(states)
     }
 
-    /// Crashes while the store recovers. Writes are torn at three places instead of at every byte: what they
-    /// write has been torn at every byte before.
+    /// Crashes while the store recovers.
     fn crash_again(&mut self, recovery: &Recording, states: &mut Vec<State>) -> Result<(), Violation> {
         for after in 0..=recovery.ops.len() {
             for image in recovery.images_at(after).into_iter().filter(|image| is_telling(image, recovery)) {
                 self.during_recovery += 1;
-                let may_refuse =
-                    self.subject.durability() < Durability::PowerLoss && image.loss.needs_power_loss();
-                let reading =
-                    self.read(&image.tree).map_err(|violation| violation.at(&second(&image, recovery)))?;
-                match reading {
-                    Ok(values) if states.iter().all(|state| state.values != *values) => {
-                        states.push(State { values: values.clone(), moment: second(&image, recovery) });
-                    }
-                    Ok(_) => {}
-                    Err(_) if may_refuse => {}
-                    Err(error) => {
-                        return Err(Violation::new("the store opens after a second crash", error.clone())
-                            .with_files(&image.tree)
-                            .at(&second(&image, recovery)));
-                    }
+                let moment = || format!("then, while it recovers, {}", describe(&image, recovery));
+                let reading = self.read(&image.tree).map_err(|violation| violation.at(&moment()))?;
+                let power_loss = image.loss.needs_power_loss();
+                if states.iter().all(|state| state.reading != *reading || state.power_loss != power_loss) {
+                    states.push(State { reading: reading.clone(), moment: moment(), power_loss });
                 }
             }
         }
@@ -256,12 +239,10 @@ fn kept_what_it_cut(engine: &dyn Engine, disk: &RecordingDisk) -> Result<(), Vio
     Ok(())
 }
 
-fn second(image: &CrashImage, recovery: &Recording) -> String {
-    format!("then, while it recovers, {}", describe(image, recovery))
-}
-
-fn is_telling(image: &CrashImage, recovery: &Recording) -> bool {
-    match (image.loss, recovery.ops.get(image.after)) {
+/// Of a write that is torn at each of its bytes, three places are enough for what follows from it. Of the other
+/// crashes, each.
+pub(crate) fn is_telling(image: &CrashImage, recording: &Recording) -> bool {
+    match (image.loss, recording.ops.get(image.after)) {
         (Loss::Torn { bytes: torn }, Some(Op::Write { bytes, .. })) => {
             three_places(bytes.len()).contains(&torn)
         }

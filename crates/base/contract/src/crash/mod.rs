@@ -25,7 +25,8 @@ use crate::case::quietly;
 use crate::show::panic_message;
 use crate::{Subject, Violation};
 
-pub(crate) use examine::{Examiner, Found};
+use examine::is_telling;
+pub(crate) use examine::{Examiner, State};
 pub(crate) use promise::Promise;
 use promise::Write;
 pub(crate) use run::{DIR, Run};
@@ -57,7 +58,8 @@ pub struct CrashSummary {
     pub during_recovery: usize,
     /// Images of a power loss that came when the process had died and the store had been opened again.
     pub after_restart: usize,
-    /// Images of a power loss that were refused with an error, for a store that does not claim to survive one.
+    /// Images of a power loss that a store refused with an error which does not claim to survive one, and had
+    /// not been synced.
     pub refused: usize,
 }
 
@@ -144,31 +146,50 @@ fn check_script(
     for after in 0..=recording.ops.len() {
         for image in recording.images_at(after) {
             summary.count(&image);
-            let promise = run.promise(subject.durability(), &image);
-            let may_refuse = subject.durability() < Durability::PowerLoss && image.loss.needs_power_loss();
             let place = || describe(&image, &recording);
-            let found = examiner.examine(&image.tree).map_err(|violation| violation.at(&place()))?;
-            match found {
-                Found::Refused(_) if may_refuse => summary.refused += 1,
-                Found::Refused(error) => {
-                    return Err(Violation::new("the store opens after a crash", error.clone())
-                        .with_files(&image.tree)
-                        .at(&place()));
-                }
-                Found::Opened(states) => {
-                    for state in states {
-                        promise.check(&keys, &state.values).map_err(|violation| {
-                            violation.with_files(&image.tree).at(&state.moment).at(&place())
-                        })?;
-                    }
-                }
-            }
+            let second_crashes = is_telling(&image, &recording);
+            let states =
+                examiner.examine(&image.tree, second_crashes).map_err(|violation| violation.at(&place()))?;
+            let refused =
+                judge(subject, &run, &image, &keys, states).map_err(|violation| violation.at(&place()))?;
+            summary.refused += usize::from(refused);
         }
         summary.after_restart += restart::check(subject, &run, &recording, after, &mut examiner)?;
     }
     summary.distinct += examiner.distinct();
     summary.during_recovery += examiner.during_recovery();
     Ok(())
+}
+
+/// Whether everything that the image showed is what was promised. Says whether it was refused, and may be: after
+/// a loss of power, by a store that does not claim to survive one, if not everything had been synced.
+pub(crate) fn judge(
+    subject: &Subject,
+    run: &Run,
+    image: &CrashImage,
+    keys: &[Vec<u8>],
+    states: &[State],
+) -> Result<bool, Violation> {
+    let promise = run.promise(subject.durability(), image);
+    let mut refused = false;
+    for state in states {
+        let broken = |violation: Violation| violation.with_files(&image.tree).at(&state.moment);
+        let power_loss = image.loss.needs_power_loss() || state.power_loss;
+        match &state.reading {
+            Ok(values) => promise.check(keys, values).map_err(broken)?,
+            Err(_)
+                if power_loss
+                    && subject.durability() < Durability::PowerLoss
+                    && promise.has_unsynced_writes() =>
+            {
+                refused = true;
+            }
+            Err(error) => {
+                return Err(broken(Violation::new("the store opens after a crash", error.clone())));
+            }
+        }
+    }
+    Ok(refused)
 }
 
 /// The moment and the loss, in words.

@@ -57,6 +57,11 @@ impl<'w> Promise<'w> {
         allowed
     }
 
+    /// Whether a write had begun that no sync covers.
+    pub(crate) fn has_unsynced_writes(&self) -> bool {
+        self.writes.iter().skip(self.covered).any(|write| write.begun < self.begun)
+    }
+
     /// Whether `values`, one for each of `keys`, are allowed.
     pub(crate) fn check(&self, keys: &[Vec<u8>], values: &[Option<Vec<u8>>]) -> Result<(), Violation> {
         for (key, value) in keys.iter().zip(values) {

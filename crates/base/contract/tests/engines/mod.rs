@@ -26,6 +26,8 @@ pub(crate) enum Mutation {
     LosesDeletes,
     /// A write is acknowledged before it is synced.
     ForgetsToSync,
+    /// A write is acknowledged before the system has it.
+    KeepsWritesToItself,
     /// `get_into` leaves the buffer as it is when there is no value.
     KeepsTheBuffer,
     /// A read gives the value before the last one.
@@ -139,6 +141,9 @@ impl LogEngine {
 
     fn append(&self, state: &State, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         if value.is_none() && self.is(Mutation::LosesDeletes) {
+            return Ok(());
+        }
+        if self.is(Mutation::KeepsWritesToItself) {
             return Ok(());
         }
         state.log.append(&record(key, value))?;
