@@ -11,7 +11,7 @@ use logladder_disk::{Fault, Filter, Op, RecordingDisk};
 use logladder_engine::{Engine, Error};
 
 use crate::case::quietly;
-use crate::crash::{DIR, Examiner, Promise, Run, Script, Step, describe, judge, scripts};
+use crate::crash::{DIR, Examiner, Promise, Run, Script, Step, describe, judge, scripts, show_op};
 use crate::show::panic_message;
 use crate::{Subject, Violation};
 
@@ -69,9 +69,9 @@ pub fn faults(subject: &Subject) -> Result<FaultSummary, Box<Violation>> {
                 let fault = Fault { on: Filter::Any, after: number, torn_at, kind: io::ErrorKind::Other };
                 let place = || match op {
                     Op::Write { .. } => {
-                        format!("operation {number} fails after {torn_at} bytes, {}", brief(op))
+                        format!("operation {number} fails after {torn_at} bytes, {}", show_op(op))
                     }
-                    _ => format!("operation {number} fails, {}", brief(op)),
+                    _ => format!("operation {number} fails, {}", show_op(op)),
                 };
                 summary.faults += 1;
                 let mut session = Session::new(subject, &script, &mut examiner, &mut summary);
@@ -96,11 +96,6 @@ fn tears(op: &Op) -> Vec<usize> {
     tears.sort_unstable();
     tears.dedup();
     tears
-}
-
-fn brief(op: &Op) -> String {
-    let text = format!("{op:?}");
-    text.chars().take(120).collect()
 }
 
 /// What a store owes us.

@@ -14,7 +14,40 @@
 //! logladder_contract::contract!(subject);
 //! ```
 //!
-//! The contract on one page, a sentence a case, is [`CASES`]: the file `src/list.rs`.
+//! What it asks, and where:
+//!
+//! | test module | what is done to the engine | here |
+//! |---|---|---|
+//! | `cases` | one invariant a case, on the disk in memory and on the real one | [`CASES`], [`run_cases`] |
+//! | `scripts` | the golden scripts that all stages share | the folder `scripts/` |
+//! | `model` | random programs, compared with a map | [`model`] |
+//! | `process` | its process is killed while it writes | |
+//! | `crash` | every state that a crash at any operation could leave is opened | [`crash::crash_images`] |
+//! | `damage` | every bit is flipped, every file cut at every length | [`bit_flips`], [`cuts`] |
+//! | `faults` | every operation of the disk fails once, and the program goes on | [`faults`] |
+//! | `sabotage` | a sync or a rule is left out: the others must notice | [`Sabotage`] |
+//!
+//! The durability that an engine claims decides what is asserted; what makes no sense for it is not applicable,
+//! and said to be. What a check found is a [`Violation`]: the script, the moment, what was expected, what was
+//! found, and the bytes of the files. The same seed repeats a failed `model` test: set `LOGLADDER_SEED` to what
+//! it printed.
+//!
+//! The checks are functions as well, for a program that shows their figures:
+//!
+//! ```
+//! # use logladder_contract::{CASES, Subject, Violation};
+//! fn show(subject: &Subject) -> Result<(), Box<Violation>> {
+//!     for outcome in logladder_contract::run_cases(subject) {
+//!         println!("{outcome}"); // ok    A deleted key stays deleted, however often the store is opened.
+//!     }
+//!     println!("{}", logladder_contract::crash::crash_images(subject)?);
+//!     println!("{}", logladder_contract::bit_flips(subject)?);
+//!     Ok(())
+//! }
+//! assert!(CASES.iter().any(|case| case.invariant == "The empty key is a key like any other."));
+//! ```
+//!
+//! This crate is a development tool: a stage has it as a dev-dependency, with the feature `sabotage`.
 
 // A contract tells what is wrong by panicking: that is what a failing test is.
 #![allow(clippy::missing_panics_doc)]

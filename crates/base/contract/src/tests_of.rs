@@ -1,8 +1,10 @@
 //! [`contract!`](crate::contract): a test for each invariant.
 
-/// Makes a test of every invariant, for the subject that the function `$subject` gives.
+/// Makes a test of every invariant, for the [`Subject`](crate::Subject) that the function `$subject` gives.
 ///
-/// The tests lie in modules: `cases::on_the_recording_disk` and `cases::on_the_real_disk`.
+/// The tests lie in modules, `cases::on_the_recording_disk`, `cases::on_the_real_disk`, `scripts`, `model`,
+/// `process`, `crash`, `damage`, `faults` and, with the feature `sabotage`, `sabotage`. To hold an engine to the
+/// contract with several options, call the macro in a module for each.
 #[macro_export]
 macro_rules! contract {
     ($subject:ident) => {

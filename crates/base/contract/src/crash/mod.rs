@@ -17,8 +17,8 @@ mod script;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use logladder_disk::Filter;
 use logladder_disk::crash::{CrashImage, Loss, Recording};
+use logladder_disk::{Filter, Op};
 use logladder_engine::Durability;
 
 use crate::case::quietly;
@@ -194,8 +194,7 @@ pub(crate) fn judge(
 
 /// The moment and the loss, in words.
 pub(crate) fn describe(image: &CrashImage, recording: &Recording) -> String {
-    let op =
-        |index: usize| recording.ops.get(index).map_or("nothing".to_owned(), |op| brief(&format!("{op:?}")));
+    let op = |index: usize| recording.ops.get(index).map_or("nothing".to_owned(), show_op);
     let moment = match image.after.checked_sub(1) {
         None => "a crash before the first operation".to_owned(),
         Some(last) => format!("a crash after operation {last}, {}", op(last)),
@@ -213,9 +212,11 @@ pub(crate) fn describe(image: &CrashImage, recording: &Recording) -> String {
     }
 }
 
-fn brief(text: &str) -> String {
+/// An operation with as many of its bytes as fit a line or two.
+pub(crate) fn show_op(op: &Op) -> String {
+    let text = format!("{op:?}");
     match text.char_indices().nth(160) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        None => text,
     }
 }
