@@ -157,7 +157,7 @@ impl Claim<'_> {
             ["logladder", stage, _] => Err(Error::ForeignStore {
                 dir: self.dir.to_path_buf(),
                 expected: self.stage,
-                found: format!("a {stage} store"),
+                found: format!("a store of stage {stage}"),
             }),
             _ => Err(Error::corrupt(
                 &self.dir.join(LOCK_FILE),

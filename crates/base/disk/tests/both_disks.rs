@@ -68,8 +68,8 @@ fn readers_of_a_reserve_see_whole_appends_while_it_grows() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 (0..1000_u32).for_each(|n| {
-                    assert_eq!(file.append(&[n.to_le_bytes()[0]; 64]).unwrap(), u64::from(n) * 64)
-                })
+                    assert_eq!(file.append(&[n.to_le_bytes()[0]; 64]).unwrap(), u64::from(n) * 64);
+                });
             });
             scope.spawn(|| {
                 while file.len() < 64 * 1000 {

@@ -55,7 +55,7 @@ fn a_store_of_another_stage_is_refused_by_name() {
     let disk = disk_with(&[(LOCK_FILE, b"logladder json-file 1\n")]);
     let error = open(&disk).unwrap_err();
     assert!(matches!(error, Error::ForeignStore { .. }), "{error}");
-    assert!(error.to_string().contains("a json-file store"), "{error}");
+    assert!(error.to_string().contains("a store of stage json-file"), "{error}");
     assert_untouched(&disk);
 }
 
