@@ -1,1 +1,64 @@
-fn main(){}
+//! `cargo bench -p logladder-rivals`: everyone's figures, and ours ÷ theirs.
+//!
+//! `-- --test` does all of it in seconds, to show that it works; `-- --help` names the flags.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::Parser;
+use logladder_bench::tables::Look;
+use logladder_bench::{Runner, figures};
+use logladder_rivals::{Entrant, Flags, Launcher, Schedule, show};
+
+fn main() -> Result<ExitCode> {
+    // Both return at once unless this process was started as a worker.
+    logladder_bench::worker_entry(|name| Entrant::find(name).map(Entrant::contestant), None);
+    logladder_rivals::worker_entry();
+
+    let flags = Flags::parse();
+    let schedule = Schedule::of(&flags);
+    let (mut launcher, mut runner) = (Launcher::new()?, Runner::new()?);
+    if let Some(folder) = &flags.folder {
+        (launcher, runner) = (launcher.in_folder(folder), runner.in_folder(folder));
+    }
+    let started = Instant::now();
+    let mut said = Said::default();
+    said.line("start", &format!("at most {} of measuring", minutes(schedule.budget())));
+    let results = schedule.run(&launcher, &runner, flags.test, &mut |step, what| {
+        said.line(step, &format!("{:>6} · {step} · {what}", minutes(started.elapsed())));
+    });
+    said.line("end", &format!("{} in all\n", figures::duration(started.elapsed())));
+
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", show::all(&results, Look::of_stdout()))?;
+    writeln!(out, "{}", results.save()?.display())?;
+    Ok(if results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Minutes and seconds: `3:07`.
+fn minutes(duration: Duration) -> String {
+    format!("{}:{:02}", duration.as_secs() / 60, duration.as_secs() % 60)
+}
+
+/// Progress on the standard error: one line that changes on a terminal, a line for each step in a file.
+#[derive(Default)]
+struct Said {
+    step: String,
+}
+
+impl Said {
+    fn line(&mut self, step: &str, text: &str) {
+        let mut err = io::stderr().lock();
+        // Progress that cannot be shown is no reason to stop.
+        let _ = if err.is_terminal() {
+            write!(err, "\r\x1b[K{text}").and_then(|()| err.flush())
+        } else if step == self.step && !text.contains("FAILED") {
+            Ok(())
+        } else {
+            writeln!(err, "{text}")
+        };
+        step.clone_into(&mut self.step);
+    }
+}

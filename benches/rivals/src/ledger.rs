@@ -61,7 +61,9 @@ impl Ledger {
         // Filled with something else first, so that the pages are there before an engine is measured.
         let new = || {
             let states: Vec<AtomicU32> = (0..keys).map(|_| AtomicU32::new(u32::MAX)).collect();
-            states.iter().for_each(|state| state.store(State::NEW.0, Ordering::Relaxed));
+            for state in &states {
+                state.store(State::NEW.0, Ordering::Relaxed);
+            }
             states
         };
         Self { seed, pool, value_len, begun: new(), acknowledged: new() }
@@ -156,10 +158,19 @@ mod tests {
         assert!(!ledger.agrees(1, before, None));
 
         let second = ledger.begin(1, true);
-        assert!(ledger.agrees(1, before, found(first).as_deref()) && ledger.agrees(1, before, found(second).as_deref()));
+        assert!(
+            ledger.agrees(1, before, found(first).as_deref())
+                && ledger.agrees(1, before, found(second).as_deref())
+        );
         ledger.acknowledge(1, second);
-        assert!(!ledger.agrees(1, ledger.acknowledged(1), found(first).as_deref()), "the older value is stale now");
-        assert!(!ledger.agrees(0, ledger.acknowledged(0), found(second).as_deref()), "another key's value is wrong");
+        assert!(
+            !ledger.agrees(1, ledger.acknowledged(1), found(first).as_deref()),
+            "the older value is stale now"
+        );
+        assert!(
+            !ledger.agrees(0, ledger.acknowledged(0), found(second).as_deref()),
+            "another key's value is wrong"
+        );
     }
 
     #[test]

@@ -1,2 +1,46 @@
-//! x
+//! Other people's engines behind the ladder's trait, measured beside it in one run.
+//!
+//! ```text
+//!   cargo bench -p logladder-rivals -- --only get,mixed --engines heed,hash-log --keys 1000000 --rounds 3
+//!
+//!   Flags ──► Schedule ──► for each step a fresh folder and a process of its own (process)
+//!                             │
+//!                             ├─ Session   fill, overwrite, get, … by one thread and several
+//!                             ├─ Kill      set, be killed, count
+//!                             └─ the common benchmark's Workload: memory, disk, latency
+//!                             ▼
+//!                          Results ──► medians ──► tables by durability, ratios, rivals.json
+//! ```
+//!
+//! - [`rivals`] is a file for each engine: what is called, at which stated durability, and why.
+//! - [`raw`] is what the machine allows at best, behind the same trait.
+//! - [`entrant`] gathers these and the stages of the ladder by name.
+//!
+//! The rules are those of the common benchmark ([`logladder_bench`]): the same keys, values and order for
+//! everyone, from a seed; every value compared; engines ranked only beside engines of the same durability; only
+//! figures of one run compare. It has what that runner has not: several threads on one engine, and processes
+//! that are killed.
+//!
+//! The package stands outside the default build. Nothing in the workspace may depend on it.
+
+pub mod entrant;
+pub mod flags;
+mod kill;
+mod ledger;
+pub mod measure;
+mod process;
+pub mod raw;
+pub mod results;
 pub mod rivals;
+mod run;
+mod schedule;
+mod session;
+pub mod show;
+mod stretch;
+
+pub use entrant::{Entrant, Side};
+pub use flags::{Flags, Part};
+pub use measure::Measure;
+pub use process::{Launcher, worker_entry};
+pub use results::Results;
+pub use schedule::Schedule;

@@ -80,8 +80,10 @@ impl Session {
         order.shuffle(&mut random);
 
         let sync = if self.synced { SyncPolicy::Always } else { SyncPolicy::Never };
-        let engine = contestant.open(RealDisk::shared(), &folder.join("store"), sync).map_err(failed("open"))?;
-        let mut progress = Progress { session: self, engine: &*engine, ledger: &ledger, doing, timed: Vec::new() };
+        let engine =
+            contestant.open(RealDisk::shared(), &folder.join("store"), sync).map_err(failed("open"))?;
+        let mut progress =
+            Progress { session: self, engine: &*engine, ledger: &ledger, doing, timed: Vec::new() };
         if self.synced {
             progress.durable(&order)?;
         } else {
@@ -155,7 +157,9 @@ impl Progress<'_> {
 
         order.shuffle(random);
         let known = order.as_slice();
-        self.time(Measure::Overwrite, Operation::Set, |stretch| Ok(vec![stretch.run(known.iter().copied())?]))?;
+        self.time(Measure::Overwrite, Operation::Set, |stretch| {
+            Ok(vec![stretch.run(known.iter().copied())?])
+        })?;
         self.sync()?;
         self.reads(known, random.random())?;
         self.mixed(known, random.random())?;
@@ -170,10 +174,13 @@ impl Progress<'_> {
             Ok(vec![endless(stretch.run(any_of(known, seed).take(gets))?)])
         })?;
         self.time(Measure::GetTwoThreads, Operation::Get, |stretch| {
-            together(2, |thread| stretch.run(any_of(known, seed ^ (thread as u64 + 1)).take(gets)).map(endless))
+            together(2, |thread| {
+                stretch.run(any_of(known, seed ^ (thread as u64 + 1)).take(gets)).map(endless)
+            })
         })?;
         self.time(Measure::GetAbsent, Operation::GetMiss, |stretch| {
-            let behind_the_last = any_of(known, seed ^ 3).map(|key| key.saturating_add(stretch.ledger.keys()));
+            let behind_the_last =
+                any_of(known, seed ^ 3).map(|key| key.saturating_add(stretch.ledger.keys()));
             Ok(vec![endless(stretch.run(behind_the_last.take(gets))?)])
         })
     }
@@ -251,7 +258,9 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let timed = session.run(&contestant, folder.path(), &mut |_| {}).unwrap();
             assert_eq!(timed.iter().map(|timed| timed.measure).collect::<Vec<_>>(), session.measures);
-            assert!(timed.iter().all(|timed| timed.operations > 0 && timed.per_second > 0.0 && !timed.cut_off));
+            assert!(
+                timed.iter().all(|timed| timed.operations > 0 && timed.per_second > 0.0 && !timed.cut_off)
+            );
         }
     }
 }

@@ -147,12 +147,12 @@ pub(crate) fn together(
     stretch: impl Fn(usize) -> Result<Pace, Failure> + Sync,
 ) -> Result<Vec<Pace>, Failure> {
     let start = Barrier::new(count);
+    let run = |thread| {
+        start.wait();
+        stretch(thread)
+    };
+    let run = &run;
     thread::scope(|scope| {
-        let run = |thread| {
-            start.wait();
-            stretch(thread)
-        };
-        let run = &run;
         let threads: Vec<_> = (0..count).map(|thread| scope.spawn(move || run(thread))).collect();
         threads
             .into_iter()
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn stretch<'s>(engine: &'s dyn Engine, ledger: &'s Ledger, operation: Operation) -> Stretch<'s> {
-        Stretch { engine, ledger, operation, during: "test", budget: Duration::from_secs(60) }
+        Stretch { engine, ledger, operation, during: "test", budget: Duration::from_mins(1) }
     }
 
     /// An engine that forgets every write.
@@ -224,7 +224,10 @@ mod tests {
         let (engine, ledger) = (Forgetful(memory()), Ledger::new(10, 50, 1));
         stretch(&engine, &ledger, Operation::Set).run(0..10).unwrap();
         let failure = stretch(&engine, &ledger, Operation::Get).run(0..10).unwrap_err();
-        assert!(matches!(&failure, Failure::WrongValue { engine, found, .. } if engine == "forgetful" && found == "nothing"), "{failure}");
+        assert!(
+            matches!(&failure, Failure::WrongValue { engine, found, .. } if engine == "forgetful" && found == "nothing"),
+            "{failure}"
+        );
     }
 
     #[test]

@@ -20,8 +20,12 @@ use super::{GroupCommit, Limit};
 const HEADER: usize = 16;
 /// The most segments: 64 of 256 MiB.
 const SEGMENTS: usize = 64;
-/// Keys spell numbers below this.
-const KEYS: usize = 1 << 24;
+/// Bytes of a key: the digits of a number below `NUMBERS`.
+const KEY: usize = 16;
+const NUMBERS: usize = RUNS * RUN;
+/// The places are made by runs of so many, when the first key of a run is set or looked for.
+const RUN: usize = 1 << 16;
+const RUNS: usize = 1 << 10;
 /// Bits of a place: the offset in the segment, the length of the record; the segment's number is above them.
 const OFFSET_BITS: u32 = 28;
 const LEN_BITS: u32 = 28;
@@ -33,7 +37,7 @@ pub(super) struct RawLog {
     synced: bool,
     dir: PathBuf,
     /// Where the last record of each key lies; 0 if there is none, since the first place is left free.
-    places: Vec<AtomicU64>,
+    places: Vec<OnceLock<Vec<AtomicU64>>>,
     segments: [OnceLock<Segment>; SEGMENTS],
     writer: Mutex<Writer>,
     commit: GroupCommit,
@@ -55,7 +59,7 @@ impl RawLog {
             crc: limit.crc,
             synced,
             dir: dir.to_path_buf(),
-            places: (0..KEYS).map(|_| AtomicU64::new(0)).collect(),
+            places: (0..RUNS).map(|_| OnceLock::new()).collect(),
             segments: [const { OnceLock::new() }; SEGMENTS],
             writer: Mutex::default(),
             commit: GroupCommit::default(),
@@ -83,8 +87,13 @@ impl RawLog {
             let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
             number.checked_mul(10)?.checked_add(usize::from(digit))
         });
-        let place = number.and_then(|number| self.places.get(number));
-        place.ok_or_else(|| Error::InvalidKey { why: format!("a raw log's keys are numbers below {KEYS}") })
+        let run = |number: usize| {
+            let run = self.places.get(number / RUN)?;
+            run.get_or_init(|| (0..RUN).map(|_| AtomicU64::new(0)).collect()).get(number % RUN)
+        };
+        number.filter(|_| key.len() == KEY).and_then(run).ok_or_else(|| Error::InvalidKey {
+            why: format!("a raw log's keys are {KEY} digits of a number below {NUMBERS}"),
+        })
     }
 
     fn append(&self, key: &[u8], value: &[u8]) -> Result<u64> {
@@ -108,11 +117,11 @@ impl RawLog {
 
     /// Syncs the last segment; the ones before were synced when they were full.
     fn sync_last(&self) -> Result<u64> {
-        let writer = self.writer.lock().map_err(|_| Error::panicked())?;
-        let (number, writes) = (writer.segment, writer.writes);
-        drop(writer);
+        let state = self.writer.lock().map_err(|_| Error::panicked())?;
+        let (number, covered) = (state.segment, state.writes);
+        drop(state);
         self.segment(number)?.sync()?;
-        Ok(writes)
+        Ok(covered)
     }
 
     fn durability_of(synced: bool) -> Durability {
@@ -121,10 +130,13 @@ impl RawLog {
 }
 
 /// Writes a record into the buffer.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "lengths are under the limits, and the write's number is padding"
+)]
 fn encode(record: &mut Vec<u8>, write: u64, key: &[u8], value: &[u8], crc: bool) {
     record.clear();
     record.extend_from_slice(&[0; 4]);
-    // The lengths are under the limits, which fit; the write's number is there for its size alone.
     record.extend_from_slice(&(key.len() as u32).to_le_bytes());
     record.extend_from_slice(&(value.len() as u32).to_le_bytes());
     record.extend_from_slice(&(write as u32).to_le_bytes());
@@ -140,9 +152,9 @@ fn pack(segment: usize, offset: u64, len: usize) -> u64 {
     (segment as u64) << (OFFSET_BITS + LEN_BITS) | (len as u64) << OFFSET_BITS | offset
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "each part is narrower than 32 bits")]
 fn unpack(place: u64) -> (usize, u64, usize) {
     let bits = |from: u32, count: u32| (place >> from) & ((1 << count) - 1);
-    // Each part is narrower than 32 bits.
     (bits(OFFSET_BITS + LEN_BITS, 8) as usize, bits(0, OFFSET_BITS), bits(OFFSET_BITS, LEN_BITS) as usize)
 }
 
@@ -168,14 +180,16 @@ impl Engine for RawLog {
             return Ok(false);
         }
         let (number, offset, len) = unpack(place);
-        let segment = self.segment(number)?;
-        let mut scratch = Vec::new();
-        let intact = segment.read(offset, len, &mut scratch, |record| {
-            let sum = !self.crc || crc32fast::hash(&record[4..]).to_le_bytes() == record[..4];
-            value.extend_from_slice(&record[HEADER + key.len()..]);
-            sum
-        })?;
-        if intact { Ok(true) } else { Err(Error::corrupt(&self.dir, offset, "the checksum differs")) }
+        let (segment, before_value) = (self.segment(number)?, HEADER + key.len());
+        let Some(record) = segment.bytes(offset, len) else {
+            value.resize(len - before_value, 0);
+            return segment.read_at(offset + before_value as u64, value).map(|()| true);
+        };
+        if self.crc && crc32fast::hash(&record[4..]).to_le_bytes() != record[..4] {
+            return Err(Error::corrupt(&self.dir, offset, "the checksum differs"));
+        }
+        value.extend_from_slice(&record[before_value..]);
+        Ok(true)
     }
 
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
@@ -197,7 +211,8 @@ impl Engine for RawLog {
 
     fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
-        stats.live_keys = self.places.iter().filter(|place| place.load(Ordering::Relaxed) != 0).count() as u64;
+        let places = self.places.iter().filter_map(OnceLock::get).flatten();
+        stats.live_keys = places.filter(|place| place.load(Ordering::Relaxed) != 0).count() as u64;
         Ok(stats)
     }
 }
@@ -205,6 +220,7 @@ impl Engine for RawLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::key_text;
     use crate::raw::LIMITS;
 
     #[test]
@@ -213,15 +229,18 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let log = limit.open(folder.path(), SyncPolicy::Never).unwrap();
             let large = vec![b'x'; 100 << 20];
-            for key in 0..6u8 {
-                log.set(&[b'0' + key], &large[usize::from(key)..]).unwrap();
+            for key in 0..6 {
+                log.set(&key_text(key), &large[key as usize..]).unwrap();
             }
-            log.set(b"0000000000000007", b"seven").unwrap();
-            log.delete(b"2").unwrap();
-            assert_eq!(log.get(b"5").unwrap().map(|value| value.len()), Some(large.len() - 5), "{}", limit.name);
-            assert_eq!(log.get(b"7").unwrap().as_deref(), Some(&b"seven"[..]));
-            assert_eq!(log.get(b"2").unwrap(), None);
-            assert!(matches!(log.set(b"x", b""), Err(Error::InvalidKey { .. })));
+            log.set(&key_text(7), b"seven").unwrap();
+            log.delete(&key_text(2)).unwrap();
+            let len = log.get(&key_text(5)).unwrap().map(|value| value.len());
+            assert_eq!(len, Some(large.len() - 5), "{}", limit.name);
+            assert_eq!(log.get(&key_text(7)).unwrap().as_deref(), Some(&b"seven"[..]));
+            assert_eq!(log.get(&key_text(2)).unwrap(), None);
+            for foreign in [&b"7"[..], b"000000000000000x", b"9999999999999999"] {
+                assert!(matches!(log.set(foreign, b""), Err(Error::InvalidKey { .. })));
+            }
             assert_eq!(log.stats().unwrap().live_keys, 6);
         }
     }

@@ -86,12 +86,7 @@ impl Limit {
         use Measure as M;
         matches!(
             measure,
-            M::Fill
-                | M::Overwrite
-                | M::Get
-                | M::GetTwoThreads
-                | M::DurableSet
-                | M::DurableSetEightThreads
+            M::Fill | M::Overwrite | M::Get | M::GetTwoThreads | M::DurableSet | M::DurableSetEightThreads
         )
     }
 }

@@ -1,7 +1,6 @@
 //! [`Segment`]: a file of a raw log, by one of two means.
 
 use std::fs::{self, OpenOptions};
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,26 +65,19 @@ impl Segment {
         }
     }
 
-    /// Shows `len` bytes from `offset` on to `look`; `scratch` is for those that cannot be shown in place.
-    pub(super) fn read<R>(
-        &self,
-        offset: u64,
-        len: usize,
-        scratch: &mut Vec<u8>,
-        look: impl FnOnce(&[u8]) -> R,
-    ) -> Result<R> {
+    /// The bytes from `offset` on in place, if the segment is mapped.
+    pub(super) fn bytes(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        let Self::Mapped(file) = self else { return None };
+        file.bytes()?.get(usize::try_from(offset).ok()?..)?.get(..len)
+    }
+
+    /// Fills `buffer` with the bytes from `offset` on.
+    pub(super) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         match self {
             Self::Written { file, path, .. } => {
-                scratch.resize(len, 0);
-                file.read_exact_at(scratch, offset).map_err(|source| Error::io("read", path, source))?;
-                Ok(look(scratch))
+                file.read_exact_at(buffer, offset).map_err(|source| Error::io("read", path, source))
             }
-            Self::Mapped(file) => {
-                let place = usize::try_from(offset).ok();
-                let bytes = place.and_then(|place| file.bytes()?.get(place..)?.get(..len));
-                let too_short = || io::Error::from(io::ErrorKind::UnexpectedEof);
-                bytes.map(look).ok_or_else(|| Error::io("read", file.path(), too_short()))
-            }
+            Self::Mapped(file) => file.read_at(offset, buffer),
         }
     }
 

@@ -19,7 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use heed::types::Bytes;
-use heed::{CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RoTxn, AnyTls, TlsUsage, WithTls, WithoutTls};
+use heed::{
+    AnyTls, CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RoTxn, TlsUsage, WithTls, WithoutTls,
+};
 use logladder_engine::{Durability, Engine, Error, Result, Stats, SyncPolicy, limits};
 
 use super::{Opened, copied, is_synced, refused};

@@ -154,7 +154,10 @@ fn is_synced(sync: SyncPolicy) -> bool {
 }
 
 /// Turns what an engine says into an error that names what was being done, and to which store.
-fn refused<E: Into<Box<dyn error::Error + Send + Sync>>>(op: &'static str, dir: &Path) -> impl Fn(E) -> Error {
+fn refused<E: Into<Box<dyn error::Error + Send + Sync>>>(
+    op: &'static str,
+    dir: &Path,
+) -> impl Fn(E) -> Error {
     move |error| Error::io(op, dir, io::Error::other(error))
 }
 

@@ -99,7 +99,8 @@ impl Engine for Redb {
     }
 
     fn sync(&self) -> Result<()> {
-        let commit = || -> std::result::Result<(), redb::Error> { Ok(self.database.begin_write()?.commit()?) };
+        let commit =
+            || -> std::result::Result<(), redb::Error> { Ok(self.database.begin_write()?.commit()?) };
         commit().map_err(refused("sync", &self.dir))
     }
 
