@@ -11,17 +11,17 @@ pub struct Options {
     ///
     /// The default is [`SyncPolicy::Never`], unlike that of the stages below. It is still safe from the death
     /// of the process, whatever kills it: an acknowledged write lies in memory that belongs to the kernel. And
-    /// it is what this engine is for. A set is then a copy, a million of them a second; a sync is a thousand
-    /// times slower. What must survive a loss of power is made to by [`Engine::sync`], once for all that was
-    /// written before, or with [`SyncPolicy::Always`] for every write.
+    /// it is what this engine is for: a set is then a copy within memory, and a sync would wait for the disk a
+    /// thousand times as long. What must survive a loss of power is made to by [`Engine::sync`], once for all
+    /// that was written before, or with [`SyncPolicy::Always`] for every write.
     ///
     /// [`Engine::sync`]: logladder_engine::Engine::sync
     pub sync: SyncPolicy,
     /// How large a segment grows before the next is begun, in bytes. The default is 64 MiB.
     ///
     /// Large segments mean few files; small ones are compacted with less work at a time. A record that is
-    /// larger gets a segment of its own. The first segments of a small store are smaller: each is as large
-    /// as all that came before, from 1 MiB up, so that the space reserved ahead never exceeds what is in use by much.
+    /// larger gets a segment of its own. The first segments of a store are smaller, so that the space reserved
+    /// ahead is in proportion to what it holds: each is as large as all that there is, from 1 MiB up.
     pub segment_bytes: u64,
     /// Who compacts.
     pub compaction: Compaction,

@@ -8,7 +8,7 @@ use logladder_engine::{Error, Result};
 
 use crate::format::header::Footer;
 use crate::format::index;
-use crate::format::record::{HEADER_LEN, Kind, Record};
+use crate::format::record::{Kind, Record};
 use crate::index::Location;
 
 /// One file of the log. Whoever holds it can read it, whether or not the file still has a name.
@@ -74,36 +74,36 @@ impl Segment {
         }
     }
 
-    /// Puts the value of `key`, whose record is at `location`, into `value`.
+    /// Puts the value of `key`, whose record is at `location`, into `value`, in place of what is there.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`] if what is there is not that record, whole.
     pub(crate) fn read_into(&self, location: &Location, key: &[u8], value: &mut Vec<u8>) -> Result<()> {
         value.clear();
-        let len = index(location.record_len(key.len()));
+        let (start, len) = (index(location.offset), index(location.record_len(key.len())));
+        let copied;
         let in_place = match &self.body {
             Body::Growing(file) => file.bytes(),
             Body::Sealed { map, .. } => Some(&**map),
         };
-        match (in_place, &self.body) {
+        let record = match (in_place, &self.body) {
             (None, Body::Growing(file)) => {
-                // The length is that of a record which this process wrote, or found whole when it opened.
+                // The length is that of a record which this process wrote.
                 let mut bytes = vec![0; len];
                 file.read_at(location.offset, &mut bytes)?;
-                value.extend_from_slice(self.value_in(&bytes, location, key)?);
+                copied = bytes;
+                &copied
             }
-            (bytes, _) => {
-                let record = bytes.and_then(|bytes| bytes.get(index(location.offset)..)?.get(..len));
-                value.extend_from_slice(self.value_in(record.unwrap_or_default(), location, key)?);
-            }
-        }
+            // Should the record not be there whole, nothing is: that is found to be no record.
+            (bytes, _) => bytes.and_then(|bytes| bytes.get(start..)?.get(..len)).unwrap_or_default(),
+        };
+        value.extend_from_slice(self.value_in(record, location, key)?);
         Ok(())
     }
 
     /// The value in the bytes of one record, which must be the one that the index means.
     fn value_in<'b>(&self, bytes: &'b [u8], location: &Location, key: &[u8]) -> Result<&'b [u8]> {
-        debug_assert!(bytes.is_empty() || bytes.len() >= HEADER_LEN);
         let damaged = |what: String| Error::corrupt(&self.path, location.offset, what);
         let record = Record::decode(bytes).map_err(|flaw| damaged(flaw.to_string()))?;
         if record.header.kind != Kind::Set || record.header.sequence != location.sequence || record.key != key
