@@ -114,7 +114,7 @@ pub(crate) struct Standing {
     pub(crate) value_len: u32,
     pub(crate) measure: Measure,
     pub(crate) ours: (Of, f64),
-    /// The best rival of the same durability or a weaker one.
+    /// The best rival of the same durability.
     pub(crate) alike: Option<(Of, f64)>,
     /// The best rival of any durability.
     pub(crate) any: Option<(Of, f64)>,
@@ -206,7 +206,7 @@ impl Results {
                         value_len: kind.0,
                         measure,
                         ours: (ours.of, median.per_second),
-                        alike: best(measure, &|of| is_rival(of) && of.durability <= ours.of.durability),
+                        alike: best(measure, &|of| is_rival(of) && of.durability == ours.of.durability),
                         any: best(measure, &is_rival),
                         limit: best(measure, &|of| of.side == Side::Limit),
                     });
@@ -248,6 +248,7 @@ pub(crate) mod tests {
         let entrants = [
             (of("strong", Side::Rival, Durability::PowerLoss), [900.0, 1000.0, 1100.0]),
             (of("weak", Side::Rival, Durability::OnSync), [700.0, 600.0, 500.0]),
+            (of("alike", Side::Rival, Durability::ProcessCrash), [450.0; 3]),
             (of("trick", Side::Aside, Durability::OnSync), [9000.0; 3]),
             (of("hash-log", Side::Ours, Durability::ProcessCrash), [1800.0, 1700.0, 3000.0]),
             (of("memory", Side::Ours, Durability::Never), [5000.0; 3]),
@@ -288,12 +289,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn ours_stand_to_the_best_rival_as_durable_or_less_to_the_best_of_all_and_to_the_limit() {
+    fn ours_stand_to_the_best_rival_of_their_durability_to_the_best_of_all_and_to_the_limit() {
         let standings = sample().standings();
         assert_eq!(standings.len(), 1, "memory keeps nothing, and is not ranked");
         let names =
             [standings[0].alike, standings[0].any, standings[0].limit].map(|best| best.unwrap().0.engine);
-        assert_eq!(names, ["weak", "strong", "raw"]);
+        assert_eq!(names, ["alike", "strong", "raw"]);
         assert!((standings[0].ours.1 - 1800.0).abs() < 1e-9);
     }
 }

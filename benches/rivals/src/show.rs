@@ -121,10 +121,10 @@ fn ratios(standings: &[Standing], look: Look) -> Table {
         "measure",
         "ours",
         "per second",
-        "best rival as durable or less",
+        "best rival of that durability",
         "per second",
         "ratio",
-        "best of any durability",
+        "best rival of any",
         "ratio",
         "raw limit",
         "ratio",
@@ -144,9 +144,9 @@ fn ratios(standings: &[Standing], look: Look) -> Table {
         table.add_row([
             count(u64::from(standing.value_len)),
             standing.measure.name().to_owned(),
-            ours.engine.to_owned(),
+            with_durability(&ours),
             per_second(rate),
-            named(standing.alike, with_durability),
+            named(standing.alike, |of| of.engine.to_owned()),
             theirs,
             to(standing.alike),
             named(standing.any, with_durability),
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn the_ratios_and_the_kills_are_there() {
         let text = all(&sample(), Look::default());
-        for shown in ["3.00×", "1.80×", "0.50×", "99.40%", "its figures mean nothing"] {
+        for shown in ["4.00×", "1.80×", "0.50×", "99.40%", "its figures mean nothing"] {
             assert!(text.contains(shown), "{shown}: {text}");
         }
     }
