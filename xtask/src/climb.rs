@@ -26,7 +26,7 @@ pub(crate) struct Climb {
     /// Only this stage, by number or by name; may be given more than once
     #[arg(long = "stage", value_name = "STAGE")]
     stages: Vec<String>,
-    /// Your own data: JSON Lines, CSV, or lines of key<TAB>value [default: Unicode's character names]
+    /// Your own data: JSON Lines, CSV, or lines of `key<TAB>value` [default: Unicode's character names]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
     /// The format of the input, if its name does not tell: jsonl, csv or tsv
