@@ -48,6 +48,10 @@
 //! assert!(dir.path().join("k-6e616d65").exists());
 //! # Ok::<(), logladder_engine::Error>(())
 //! ```
+//!
+//! [`SyncPolicy::Always`]: logladder_engine::SyncPolicy::Always
+//! [`SyncPolicy::Never`]: logladder_engine::SyncPolicy::Never
+//! [`Durability::PowerLoss`]: logladder_engine::Durability::PowerLoss
 
 mod engine;
 mod entry_file;
