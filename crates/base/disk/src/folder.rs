@@ -1,5 +1,6 @@
 //! [`StoreFolder`]: whose folder this is, and that nobody else has it open.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,21 +16,22 @@ pub const LOCK_FILE: &str = "LOGLADDER";
 #[derive(Debug)]
 pub struct StoreFolder {
     disk: Arc<dyn Disk>,
+    /// Absolute, so that it stays the same folder when the process changes its working directory.
     dir: PathBuf,
+    /// What the lock file says once the folder is claimed.
+    line: String,
+    /// What an interrupted write left, as found at opening.
+    temporaries: Vec<PathBuf>,
     _lock: Lock,
 }
 
 impl StoreFolder {
-    /// Takes the folder `dir` for a store of `stage` in format `version`, making it if it is not there.
-    ///
-    /// `owns` says which file names are the stage's own. A folder without a lock file may hold those (a file
-    /// brought from elsewhere, which the stage will check) and nothing else.
-    ///
-    /// Nothing is changed before it is clear that the folder is the stage's.
+    /// Takes the folder `dir` for a store of `stage` in format `version`, making it if it is not there:
+    /// [`open_unclaimed`](Self::open_unclaimed), then [`claim`](Self::claim).
     ///
     /// # Errors
     ///
-    /// [`Error::ForeignStore`], [`Error::UnsupportedVersion`], [`Error::Locked`], or the system refused.
+    /// As those two.
     pub fn open(
         disk: Arc<dyn Disk>,
         dir: &Path,
@@ -37,26 +39,86 @@ impl StoreFolder {
         version: u32,
         owns: impl Fn(&str) -> bool,
     ) -> Result<Self> {
-        create_dir_and_parents(&*disk, dir)?;
-        let claim = Claim { dir, stage, version };
+        let folder = Self::open_unclaimed(disk, dir, stage, version, owns)?;
+        folder.claim()?;
+        Ok(folder)
+    }
+
+    /// Locks the folder `dir`, making it if it is not there, and changes no file in it: at most an empty lock
+    /// file is added, which claims nothing. So a stage can look at its files first, and refuse them.
+    ///
+    /// `owns` says which file names are the stage's own; what [`replace`](crate::replace()) and
+    /// [`cut_torn_tail`](crate::cut_torn_tail) put beside those is too. A folder that no lock file claims may
+    /// hold such files (brought from elsewhere, which the stage will check) and nothing else. In a claimed one,
+    /// strangers' files are left alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignStore`], [`Error::UnsupportedVersion`], [`Error::Locked`], or the system refused, or a
+    /// folder stands where the store wants a file.
+    pub fn open_unclaimed(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        stage: &'static str,
+        version: u32,
+        owns: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
+        let dir = disk.absolute(dir)?;
+        create_dir_and_parents(&*disk, &dir)?;
+        let claim = Claim { dir: &dir, stage, version };
         let lock_path = dir.join(LOCK_FILE);
-        if disk.entry(&lock_path)?.is_none() {
-            if let Some(stranger) = disk.list(dir)?.iter().find(|entry| !is_expected(entry, &owns)) {
-                return Err(Error::ForeignStore {
-                    dir: dir.to_path_buf(),
-                    expected: stage,
-                    found: format!("`{}`, which no {stage} store has", stranger.name),
-                });
-            }
-        } else {
-            // Before the lock, so that a store of another stage is named as that, in use or not.
-            claim.check(&disk.read(&lock_path)?)?;
+        // Before the lock, so that a store of another stage is named as that, in use or not, and a folder of
+        // someone else gets no lock file.
+        let is_there = disk.entry(&lock_path)?.is_some();
+        if !is_there || !claim.check(&disk.read(&lock_path)?)? {
+            claim.check_files(&disk.list(&dir)?, false, &owns)?;
         }
         let lock = disk.lock(&lock_path)?;
-        claim.assert(&*disk, &lock_path)?;
-        let folder = Self { disk, dir: dir.to_path_buf(), _lock: lock };
-        folder.remove_temporaries()?;
-        Ok(folder)
+        // Again: another process may have come first.
+        let is_claimed = claim.check(&disk.read(&lock_path)?)?;
+        let entries = disk.list(&dir)?;
+        claim.check_files(&entries, is_claimed, &owns)?;
+        let temporaries = (entries.iter().filter(|entry| is_temporary(entry, &owns)))
+            .map(|entry| dir.join(&entry.name))
+            .collect();
+        let line = claim.line();
+        Ok(Self { disk, dir, line, temporaries, _lock: lock })
+    }
+
+    /// Makes the folder the stage's, unless it is already, and removes what interrupted writes left. To be
+    /// called once, when the stage has found its files readable, before it changes any of them.
+    ///
+    /// # Errors
+    ///
+    /// The system refused.
+    pub fn claim(&self) -> Result<()> {
+        let path = self.path(LOCK_FILE);
+        if self.line.as_bytes() != self.disk.read(&path)? {
+            let file = self.disk.open(&path)?;
+            file.truncate(0)?;
+            file.append(self.line.as_bytes())?;
+            file.sync()?;
+            self.disk.sync_dir(&self.dir)?;
+            // The folder may have been made by a process that died before it could do this.
+            self.disk.sync_dir(&parent(&self.dir))?;
+        }
+        // Nothing in a temporary file was ever acknowledged. The removal needs no sync: if it is lost, it is
+        // done again.
+        self.temporaries.iter().try_for_each(|path| self.disk.remove(path))
+    }
+
+    /// That the folder is still where it was opened. Who finds a file of the store missing asks this before
+    /// saying that it never was there.
+    ///
+    /// # Errors
+    ///
+    /// It was moved or removed, or the system refused to look.
+    pub fn check_in_place(&self) -> Result<()> {
+        let path = self.path(LOCK_FILE);
+        match self.disk.entry(&path)? {
+            Some(_) => Ok(()),
+            None => Err(Error::io("find the open store by its file", &path, io::ErrorKind::NotFound.into())),
+        }
     }
 
     /// The disk that the folder is on.
@@ -94,22 +156,25 @@ impl StoreFolder {
     pub fn disk_bytes(&self) -> Result<u64> {
         Ok(self.list()?.iter().map(|entry| entry.len).sum())
     }
-
-    /// Nothing in a temporary file was ever acknowledged. The removal needs no sync: if it is lost, it is
-    /// done again.
-    fn remove_temporaries(&self) -> Result<()> {
-        for entry in self.list()? {
-            if entry.name.ends_with(TEMPORARY_SUFFIX) && !entry.is_dir {
-                self.disk.remove(&self.path(&entry.name))?;
-            }
-        }
-        Ok(())
-    }
 }
 
-fn is_expected(entry: &Entry, owns: &impl Fn(&str) -> bool) -> bool {
-    let name = &entry.name;
-    !entry.is_dir && (owns(name) || name.ends_with(TEMPORARY_SUFFIX) || name.contains(TORN_INFIX))
+/// Whether the name is the stage's, or that of a file which the stage's work on such a one leaves beside it.
+fn is_own(name: &str, owns: &impl Fn(&str) -> bool) -> bool {
+    let whole = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
+    let base = whole.split_once(TORN_INFIX).map_or(whole, |(base, _)| base);
+    // A name that is not UTF-8 is listed with a substitute: it leads to no file, or to another.
+    base != LOCK_FILE && owns(base) && !name.contains(char::REPLACEMENT_CHARACTER)
+}
+
+fn is_temporary(entry: &Entry, owns: &impl Fn(&str) -> bool) -> bool {
+    entry.name.ends_with(TEMPORARY_SUFFIX) && is_own(&entry.name, owns)
+}
+
+/// The refusal of a folder that has the name of a file of the store.
+#[must_use]
+pub fn folder_in_place_of_file(path: &Path) -> Error {
+    let why = "a folder stands where the store wants a file: move it away";
+    Error::io("use", path, io::Error::new(io::ErrorKind::IsADirectory, why))
 }
 
 /// Makes `dir` and what is missing above it, each on the disk before the next.
@@ -137,11 +202,15 @@ impl Claim<'_> {
         format!("logladder {} {}\n", self.stage, self.version)
     }
 
-    /// Whether the lock file says what we would write, or is the beginning of it that a crash left.
-    fn check(&self, found: &[u8]) -> Result<()> {
+    /// Whether the lock file says what we would write. If it is only the beginning of that, as a crash may
+    /// leave it, the folder is claimed by nobody.
+    fn check(&self, found: &[u8]) -> Result<bool> {
         let line = self.line();
-        if line.as_bytes() == found || is_unfinished(found, &line) {
-            return Ok(());
+        if line.as_bytes() == found {
+            return Ok(true);
+        }
+        if is_unfinished(found, &line) {
+            return Ok(false);
         }
         let text = String::from_utf8_lossy(found).trim_end().to_owned();
         let words: Vec<&str> = text.split(' ').collect();
@@ -167,19 +236,21 @@ impl Claim<'_> {
         }
     }
 
-    /// Under the lock: checks again, since another process may have come first, and writes the line.
-    fn assert(&self, disk: &dyn Disk, path: &Path) -> Result<()> {
-        let found = disk.read(path)?;
-        self.check(&found)?;
-        let line = self.line();
-        if line.as_bytes() != found {
-            let file = disk.open(path)?;
-            file.truncate(0)?;
-            file.append(line.as_bytes())?;
-            file.sync()?;
-            disk.sync_dir(self.dir)?;
-            // The folder may have been made by a process that died before it could do this.
-            disk.sync_dir(&parent(self.dir))?;
+    /// Whether the store can live with what is in the folder: no folder under the name of a file of its own,
+    /// and, unless the folder `is_claimed`, nothing of anyone else's.
+    fn check_files(&self, entries: &[Entry], is_claimed: bool, owns: &impl Fn(&str) -> bool) -> Result<()> {
+        for entry in entries {
+            if is_own(&entry.name, owns) {
+                if entry.is_dir {
+                    return Err(folder_in_place_of_file(&self.dir.join(&entry.name)));
+                }
+            } else if !is_claimed && entry.name != LOCK_FILE {
+                return Err(Error::ForeignStore {
+                    dir: self.dir.to_path_buf(),
+                    expected: self.stage,
+                    found: format!("`{}`, which no {} store has", entry.name, self.stage),
+                });
+            }
         }
         Ok(())
     }

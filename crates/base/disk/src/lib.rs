@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use logladder_engine::{Open, Result};
 
-pub use folder::{LOCK_FILE, StoreFolder};
+pub use folder::{LOCK_FILE, StoreFolder, folder_in_place_of_file};
 pub use mapped::Map;
 pub use poison::Poison;
 pub use real::RealDisk;
@@ -60,6 +60,16 @@ pub trait OpenOn: Open {
 
 /// A file system, as far as a storage engine needs one. Paths are used as they are given.
 pub trait Disk: Send + Sync + Debug {
+    /// The same path from the root on, so that it goes on naming the same thing when the process changes its
+    /// working directory. A disk without working directories gives it back as it is.
+    ///
+    /// # Errors
+    ///
+    /// `path` is empty, or the working directory is gone.
+    fn absolute(&self, path: &Path) -> Result<PathBuf> {
+        Ok(path.to_path_buf())
+    }
+
     /// Makes one folder. One that is there already is fine.
     ///
     /// # Errors
@@ -74,7 +84,8 @@ pub trait Disk: Send + Sync + Debug {
     /// The system refused to look.
     fn entry(&self, path: &Path) -> Result<Option<Entry>>;
 
-    /// What stands in the folder `dir`, sorted by name. Names that are not UTF-8 are given lossily.
+    /// What stands in the folder `dir`, sorted by name. Names that are not UTF-8 are given lossily, with U+FFFD
+    /// for what is not: no path may be built from those.
     ///
     /// # Errors
     ///
@@ -134,13 +145,15 @@ pub trait Disk: Send + Sync + Debug {
     fn sync_dir(&self, dir: &Path) -> Result<()>;
 
     /// Returns when every file in `dir`, and every name, is on the disk, whoever wrote it. Folders inside it are
-    /// not looked into.
+    /// not looked into; a file whose name is not UTF-8, which no store has, may be left out.
     ///
     /// # Errors
     ///
     /// As [`sync_dir`](Disk::sync_dir).
     fn sync_files(&self, dir: &Path) -> Result<()> {
-        for entry in self.list(dir)?.iter().filter(|entry| !entry.is_dir) {
+        let can_be_opened =
+            |entry: &&Entry| !entry.is_dir && !entry.name.contains(char::REPLACEMENT_CHARACTER);
+        for entry in self.list(dir)?.iter().filter(can_be_opened) {
             self.open(&dir.join(&entry.name))?.sync()?;
         }
         self.sync_dir(dir)

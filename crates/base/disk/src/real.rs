@@ -26,6 +26,10 @@ impl RealDisk {
 }
 
 impl Disk for RealDisk {
+    fn absolute(&self, path: &Path) -> Result<PathBuf> {
+        std::path::absolute(path).map_err(|source| Error::io("find", path, source))
+    }
+
     fn create_dir(&self, dir: &Path) -> Result<()> {
         match fs::create_dir(dir) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),

@@ -1,12 +1,16 @@
 //! A folder is taken only by the stage it belongs to, by one at a time, and is otherwise left as it is.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and plays the stranger"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logladder_disk::crash::{Recording, Tree};
-use logladder_disk::{Disk, LOCK_FILE, RecordingDisk, StoreFolder, cut_torn_tail};
+use logladder_disk::{Disk, LOCK_FILE, RealDisk, RecordingDisk, StoreFolder, cut_torn_tail};
 use logladder_engine::{Error, Result};
 
 const DIR: &str = "/a/store";
@@ -98,6 +102,75 @@ fn unfinished_temporary_files_are_removed_and_kept_tails_are_not() {
     let folder = open(&disk).unwrap();
     let names: Vec<String> = folder.list().unwrap().into_iter().map(|entry| entry.name).collect();
     assert_eq!(names, [LOCK_FILE, "store.json.torn-7"]);
+}
+
+fn names(folder: &StoreFolder) -> Vec<String> {
+    folder.list().unwrap().into_iter().map(|entry| entry.name).collect()
+}
+
+#[test]
+fn a_strangers_temporary_file_is_never_removed() {
+    for stranger in ["thesis.tmp", "thesis.torn-1", "store.json2.tmp", "LOGLADDER.tmp"] {
+        let disk = disk_with(&[(stranger, b"years of work")]);
+        assert!(matches!(open(&disk), Err(Error::ForeignStore { .. })), "{stranger}");
+        assert_untouched(&disk);
+        let disk = RecordingDisk::new();
+        drop(open(&disk).unwrap());
+        disk.create(&path(stranger)).unwrap();
+        assert_eq!(names(&open(&disk).unwrap()), [LOCK_FILE, stranger]);
+    }
+}
+
+#[test]
+fn an_unfinished_claim_lets_nobody_take_a_strangers_folder() {
+    for claim in [&b""[..], b"\0\0\0", b"logladder scan-log 2", b"logladder sc\0\0"] {
+        let disk = disk_with(&[(LOCK_FILE, claim), ("database.json", b"{}")]);
+        assert!(matches!(open(&disk), Err(Error::ForeignStore { .. })), "{claim:?}");
+        assert_untouched(&disk);
+        open(&disk_with(&[(LOCK_FILE, claim), ("store.json", b"")])).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_under_the_name_of_a_file_of_the_store_is_refused_and_nothing_is_changed() {
+    for name in ["store.json", "store.json.tmp", "store.json.torn-7", "store.json.torn-7.tmp"] {
+        let disk = disk_with(&[(LOCK_FILE, b"logladder scan-log 2\n"), ("store.json.torn-8.tmp", b"")]);
+        disk.create_dir(&path(name)).unwrap();
+        let before = disk.op_count();
+        let error = open(&disk).unwrap_err().to_string();
+        assert!(error.contains(&format!("{name}: a folder stands where the store wants a file")), "{error}");
+        assert_eq!(disk.op_count(), before);
+    }
+}
+
+#[test]
+fn before_the_claim_no_file_is_changed_and_the_lock_is_held() {
+    let disk = disk_with(&[("store.json.tmp", b"half")]);
+    let owns = |name: &str| name == "store.json";
+    let unclaimed =
+        StoreFolder::open_unclaimed(Arc::new(disk.clone()), Path::new(DIR), "scan-log", 2, owns).unwrap();
+    assert_eq!(names(&unclaimed), [LOCK_FILE, "store.json.tmp"]);
+    assert_eq!(disk.read(&path(LOCK_FILE)).unwrap(), b"");
+    assert!(matches!(open(&disk), Err(Error::Locked { .. })));
+    unclaimed.claim().unwrap();
+    assert_eq!(names(&unclaimed), [LOCK_FILE]);
+    assert_eq!(disk.read(&path(LOCK_FILE)).unwrap(), b"logladder scan-log 2\n");
+}
+
+/// Such a name is listed with a substitute for what is not UTF-8.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_name_is_not_utf_8_is_left_alone_and_another_is_not_taken_for_it() {
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().unwrap();
+    let open = || StoreFolder::open(RealDisk::shared(), dir.path(), "scan-log", 2, |_| true);
+    drop(open().unwrap());
+    let stranger = dir.path().join(std::ffi::OsStr::from_bytes(b"\xff.tmp"));
+    std::fs::write(&stranger, "a stranger's").unwrap();
+    std::fs::write(dir.path().join("\u{fffd}.tmp"), "another's").unwrap();
+    drop(open().unwrap());
+    assert_eq!(std::fs::read(&stranger).unwrap(), b"a stranger's");
+    assert!(dir.path().join("\u{fffd}.tmp").exists());
 }
 
 #[test]
