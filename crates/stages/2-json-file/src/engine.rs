@@ -173,8 +173,13 @@ impl Open for JsonFile {
 impl OpenOn for JsonFile {
     fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
         let is_ours = |name: &str| name == DATA_FILE || name == CHECKSUM_FILE;
-        let folder = StoreFolder::open(disk, dir, STAGE, FORMAT_VERSION, is_ours)?;
-        let (entries, present) = load(&folder)?;
+        let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION, is_ours)?;
+        let found = load(&folder)?;
+        folder.claim()?;
+        let (entries, present) = match found {
+            Some(found) => found,
+            None => make_empty(&folder)?,
+        };
         Ok(Self {
             folder,
             options,
@@ -185,8 +190,8 @@ impl OpenOn for JsonFile {
     }
 }
 
-/// Reads the store, or makes an empty one. Nothing that is there is changed.
-fn load(folder: &StoreFolder) -> Result<(Entries, Checksum)> {
+/// Reads the store, or says that there is none yet. Nothing is changed.
+fn load(folder: &StoreFolder) -> Result<Option<(Entries, Checksum)>> {
     let (path, checksum_path) = (folder.path(DATA_FILE), folder.path(CHECKSUM_FILE));
     let checksums = read(folder, &checksum_path)?;
     let Some(text) = read(folder, &path)? else {
@@ -197,9 +202,7 @@ fn load(folder: &StoreFolder) -> Result<(Entries, Checksum)> {
             );
             return Err(Error::corrupt(&path, 0, what));
         }
-        // From its first day on a store has its file, so that a missing one is never taken for an empty one.
-        replace(&**folder.disk(), &path, &[object::EMPTY], SyncPolicy::Always)?;
-        return Ok((Entries::new(), Checksum::of(object::EMPTY)));
+        return Ok(None);
     };
     let entries = object::parse(&path, &text)?;
     let present = Checksum::of(&text);
@@ -213,7 +216,13 @@ fn load(folder: &StoreFolder) -> Result<(Entries, Checksum)> {
             return Err(Error::corrupt(&path, 0, what));
         }
     }
-    Ok((entries, present))
+    Ok(Some((entries, present)))
+}
+
+/// From its first day on a store has its file, so that a missing one is never taken for an empty one.
+fn make_empty(folder: &StoreFolder) -> Result<(Entries, Checksum)> {
+    replace(&**folder.disk(), &folder.path(DATA_FILE), &[object::EMPTY], SyncPolicy::Always)?;
+    Ok((Entries::new(), Checksum::of(object::EMPTY)))
 }
 
 /// The bytes of the file at `path`, or `None` if there is none.

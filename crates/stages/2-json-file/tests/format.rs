@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use logladder_disk::{Disk, Fault, Filter, OpenOn, RecordingDisk};
+use logladder_disk::{Disk, Fault, Filter, OpenOn, RecordingDisk, StoreFolder};
 use logladder_engine::{Engine, Error, Open};
 use logladder_json_file::{CHECKSUM_FILE, DATA_FILE, JsonFile, Options};
 
@@ -225,4 +225,17 @@ fn the_fields_of_the_files_are_named() {
     assert_eq!(named(CHECKSUM_FILE).matches("length = ").count(), 2);
     assert!(logladder_json_file::describe(DATA_FILE, b"{").is_empty());
     assert!(logladder_json_file::describe("other", b"{}").is_empty());
+}
+
+#[test]
+fn a_refused_file_brought_from_elsewhere_leaves_the_folder_unclaimed() {
+    let disk = disk_with(&[(DATA_FILE, b"[1,2]"), ("database.json.tmp", b"half")]);
+    refusal(&disk);
+    assert_eq!(text(&disk, DATA_FILE), "[1,2]");
+    assert_eq!(text(&disk, "database.json.tmp"), "half");
+    assert_eq!(text(&disk, "LOGLADDER"), "", "an empty lock file claims nothing");
+    disk.remove(&path(DATA_FILE)).unwrap();
+    disk.remove(&path("database.json.tmp")).unwrap();
+    let owns = |name: &str| name == "store.json";
+    StoreFolder::open(Arc::new(disk.clone()), Path::new(DIR), "scan-log", 1, owns).unwrap();
 }
