@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use logladder_disk::{Disk, OpenOn, Poison, RealDisk, StoreFolder, replace};
+use logladder_disk::{Disk, Entry, OpenOn, Poison, RealDisk, StoreFolder, folder_in_place_of_file, replace};
 use logladder_engine::{Durability, Engine, Error, Iterate, Open, Result, Stats, SyncPolicy, Visit, limits};
 
 use crate::entry_file::{self, HEADER_LEN};
@@ -47,7 +47,10 @@ impl FilePerKey {
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         match self.folder.disk().read(&self.folder.path(name)) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                self.folder.check_in_place()?;
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -61,7 +64,7 @@ impl FilePerKey {
     fn remove(&self, name: &str) -> Result<()> {
         let path = self.folder.path(name);
         if self.folder.disk().entry(&path)?.is_none() {
-            return Ok(());
+            return self.folder.check_in_place();
         }
         self.folder.disk().remove(&path)?;
         match self.options.sync {
@@ -70,12 +73,14 @@ impl FilePerKey {
         }
     }
 
-    fn entry_names(&self) -> Result<impl Iterator<Item = (String, u64)>> {
-        let entries = self.folder.list()?;
-        Ok(entries
-            .into_iter()
-            .filter(|entry| !entry.is_dir && is_entry(&entry.name))
-            .map(|entry| (entry.name, entry.len)))
+    /// The files that hold an entry, with their lengths. Strangers' files are passed over.
+    fn entry_files(&self) -> Result<Vec<Entry>> {
+        let mut entries = self.folder.list()?;
+        entries.retain(|entry| is_entry(&entry.name));
+        match entries.iter().find(|entry| entry.is_dir) {
+            Some(folder) => Err(folder_in_place_of_file(&self.folder.path(&folder.name))),
+            None => Ok(entries),
+        }
     }
 }
 
@@ -127,9 +132,9 @@ impl Engine for FilePerKey {
 
     fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
-        for (_, len) in self.entry_names()? {
+        for entry in self.entry_files()? {
             stats.live_keys += 1;
-            stats.live_bytes += len.saturating_sub(HEADER_LEN as u64);
+            stats.live_bytes += entry.len.saturating_sub(HEADER_LEN as u64);
         }
         stats.disk_bytes = self.folder.disk_bytes()?;
         // The index is the folder: the file system's memory, not ours.
@@ -145,7 +150,7 @@ impl Engine for FilePerKey {
 impl Iterate for FilePerKey {
     /// Lists the folder first, and reads each file when its turn comes.
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
-        for (name, _) in self.entry_names()? {
+        for Entry { name, .. } in self.entry_files()? {
             let Some(bytes) = self.read(&name)? else { continue };
             let path = self.folder.path(&name);
             let (key, value) = entry_file::parse(&path, &bytes)?;

@@ -36,10 +36,15 @@ pub fn file_name(key: &[u8]) -> String {
     }
 }
 
-/// Whether a file of this name holds an entry.
+/// Whether a file of this name holds an entry: whether [`file_name`] gives it to some key. Any other file in the
+/// folder is a stranger's.
 pub(crate) fn is_entry(name: &str) -> bool {
-    let digits = name.strip_prefix(PLAIN).or_else(|| name.strip_prefix(HASHED));
-    digits.is_some_and(|digits| digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
+    let digits = match (name.strip_prefix(PLAIN), name.strip_prefix(HASHED)) {
+        (Some(digits), _) if digits.len() % 2 == 0 && digits.len() <= 2 * LONGEST_PLAIN_KEY => digits,
+        (_, Some(digits)) if digits.len() == 2 * <Sha256 as Digest>::output_size() => digits,
+        _ => return false,
+    };
+    digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -55,6 +60,18 @@ mod tests {
         for len in 0..300 {
             let name = file_name(&vec![0xff; len]);
             assert!(name.len() + logladder_disk::TEMPORARY_SUFFIX.len() <= 255, "{len} bytes give {name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_key_has_is_not_that_of_an_entry() {
+        let (long, hash) = ("61".repeat(LONGEST_PLAIN_KEY), "61".repeat(32));
+        for good in [String::from("k-"), "k-61".into(), format!("k-{long}"), format!("h-{hash}")] {
+            assert!(is_entry(&good), "{good}");
+        }
+        for bad in ["k-6", "k-6A", "k-6g", "h-", "h-61", "61", &format!("k-{long}61"), &format!("h-{hash}61")]
+        {
+            assert!(!is_entry(bad), "{bad}");
         }
     }
 
