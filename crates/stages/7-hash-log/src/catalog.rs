@@ -1,219 +1,304 @@
-//! [`Catalog`]: what a reader needs, the index and the segments that it points into, and how much of each
-//! segment is still of use.
+//! [`Catalog`]: what a reader needs, the index and the segments that it points into.
+//!
+//! A reader takes the lock of one shard of the index for one look, and then reads the record in the segment,
+//! under no lock at all. Segments come and go behind its back; whoever holds one keeps it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use logladder_engine::{Error, Result};
 
 use crate::files::segment_name;
-use crate::format::header::SEGMENT_HEADER_LEN;
-use crate::format::hint::Entry;
-use crate::format::record::Kind;
-use crate::index::{Index, Location};
+use crate::format::record::Record;
+use crate::index::{Candidates, Hash, Index, Location, SHARDS};
 use crate::segment::Segment;
+use crate::usage::SegmentUsage;
+
+/// How often a place may turn out to have moved before it is taken for damage. A key moves when it is written
+/// or compacted; a reader that is overtaken so often is not overtaken.
+const OVERTAKEN: usize = 10_000;
 
 /// The index, and the segments it points into.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     index: Index,
-    members: HashMap<u64, Member>,
+    segments: ArcSwap<Segments>,
 }
 
-/// A segment, and what of it counts.
-#[derive(Debug)]
-struct Member {
-    segment: Arc<Segment>,
-    /// Bytes of the records that the index points to.
-    live_bytes: u64,
-    tombstones: Tombstones,
-}
+/// The segments of a store at one moment, by number.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Segments(Vec<Arc<Segment>>);
 
-/// The tombstones of a segment.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tombstones {
-    /// Bytes of their records.
-    pub(crate) bytes: u64,
-    /// The highest sequence number among them; 0 if there are none.
-    pub(crate) newest: u64,
-}
+impl Segments {
+    /// The segment `id`, if there is one.
+    pub(crate) fn get(&self, id: u32) -> Option<&Arc<Segment>> {
+        let place = self.0.binary_search_by_key(&id, |segment| segment.id()).ok()?;
+        self.0.get(place)
+    }
 
-impl Tombstones {
-    /// Those among `entries`.
-    pub(crate) fn among(entries: &[Entry<'_>]) -> Self {
-        let mut tombstones = Self::default();
-        for entry in entries.iter().filter(|entry| entry.header.kind == Kind::Tombstone) {
-            tombstones.add(entry.header.record_len(), entry.header.sequence);
+    /// They, by number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.0.iter()
+    }
+
+    /// Adds a segment, or puts it in place of the one with its number.
+    fn put(&mut self, segment: Arc<Segment>) {
+        match self.0.binary_search_by_key(&segment.id(), |segment| segment.id()) {
+            Ok(place) => self.0[place] = segment,
+            Err(place) => self.0.insert(place, segment),
         }
-        tombstones
-    }
-
-    fn add(&mut self, record_len: u64, sequence: u64) {
-        self.bytes += record_len;
-        self.newest = self.newest.max(sequence);
     }
 }
 
-/// How much of a segment is still of use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SegmentUsage {
-    /// The segment's number, as in its file's name.
-    pub id: u64,
-    /// Whether it is sealed. Only one that is can be compacted.
-    pub is_sealed: bool,
-    /// Bytes of its records.
-    pub bytes: u64,
-    /// Bytes of the records that are the newest of their key, and have a value.
-    pub live_bytes: u64,
-    /// Bytes of tombstones. They are of use for as long as an older segment may hold a value of their key.
-    pub tombstone_bytes: u64,
-    /// The highest sequence number among the tombstones; 0 if there are none.
-    pub newest_tombstone: u64,
-    /// The lowest sequence number of any record.
-    pub min_sequence: u64,
-}
-
-impl SegmentUsage {
-    /// Bytes of what has been overwritten or deleted.
-    #[must_use]
-    pub fn dead_bytes(&self) -> u64 {
-        self.bytes.saturating_sub(self.live_bytes).saturating_sub(self.tombstone_bytes)
-    }
+/// What the index says of a key, once the records have been looked at.
+#[derive(Debug)]
+enum Found {
+    /// It is on the record there.
+    At {
+        location: Location,
+        segment: Arc<Segment>,
+        /// The length of the record.
+        len: u64,
+    },
+    /// It is on none of these records.
+    Nowhere(Candidates),
 }
 
 impl Catalog {
-    /// The catalog of a store that has just been opened: `segments` with their tombstones, and the index that
-    /// was loaded from them.
-    pub(crate) fn new(index: Index, segments: Vec<(Segment, Tombstones)>) -> Self {
-        let mut catalog = Self::default();
-        for (segment, tombstones) in segments {
-            catalog.add(Arc::new(segment), tombstones);
-        }
-        for (key, location) in index.iter() {
-            if let Some(member) = catalog.members.get_mut(&location.segment) {
-                member.live_bytes += location.record_len(key.len());
-            }
-        }
-        catalog.index = index;
-        catalog
+    /// The catalog of a store that has just been opened.
+    pub(crate) fn new(index: Index, segments: Vec<Segment>) -> Self {
+        let mut all = Segments::default();
+        segments.into_iter().for_each(|segment| all.put(Arc::new(segment)));
+        Self { index, segments: ArcSwap::from_pointee(all) }
     }
 
     pub(crate) fn index(&self) -> &Index {
         &self.index
     }
 
-    /// Where the value of `key` is, and the segment to read it from.
+    /// The segments of this moment.
+    pub(crate) fn segments(&self) -> Arc<Segments> {
+        self.segments.load_full()
+    }
+
+    /// Hands the newest record of `key` to `read`, if it has a value. The segment stays as long as `read` runs.
     ///
     /// # Errors
     ///
-    /// The segment is not there. It cannot be, since one leaves only when no key points into it any more; but
-    /// if it were, that must not look like a key without a value.
-    pub(crate) fn find(&self, key: &[u8]) -> Result<Option<(Location, Arc<Segment>)>> {
-        let Some(location) = self.index.get(key) else { return Ok(None) };
-        match self.members.get(&location.segment) {
-            Some(member) => Ok(Some((location, Arc::clone(&member.segment)))),
-            None => Err(Error::corrupt(
-                Path::new(&segment_name(location.segment)),
-                location.offset,
-                "the index points into a segment that the store does not have",
-            )),
+    /// A record that may be the key's is damaged.
+    pub(crate) fn read<T>(&self, key: &[u8], read: impl FnOnce(&Record<'_>) -> T) -> Result<Option<T>> {
+        let hash = self.index.hash(key);
+        let mut read = Some(read);
+        self.search(hash, |_, _, record| {
+            if record.key != key {
+                return None;
+            }
+            // The search ends here, so `read` is still there.
+            read.take().map(|read| read(record))
+        })
+        .map(std::result::Result::ok)
+    }
+
+    /// Shows the records that a key with this hash may be on until `look` is content with one. If it is with
+    /// none, the candidates are the error.
+    fn search<T>(
+        &self,
+        hash: Hash,
+        mut look: impl FnMut(&Arc<Segment>, Location, &Record<'_>) -> Option<T>,
+    ) -> Result<std::result::Result<T, Candidates>> {
+        'again: for _ in 0..OVERTAKEN {
+            let candidates = self.index.candidates(hash)?;
+            let segments = self.segments.load();
+            let mut damage = None;
+            for location in candidates.iter() {
+                // A compaction may have moved the record and removed the segment since the look at the index.
+                let Some(segment) = segments.get(location.segment) else { continue 'again };
+                let outcome = segment.with_record(location, |record| look(segment, location, record));
+                match outcome {
+                    Ok(Some(found)) => return Ok(Ok(found)),
+                    Ok(None) => {}
+                    // Perhaps it is another key's, and this key's is whole.
+                    Err(error) => damage = Some(error),
+                }
+            }
+            return match damage {
+                None => Ok(Err(candidates)),
+                Some(error) => Err(error),
+            };
+        }
+        Err(Error::corrupt(
+            Path::new(&segment_name(u64::from(
+                self.index.candidates(hash)?.iter().next().map_or(0, |at| at.segment),
+            ))),
+            0,
+            "the index points into a segment that the store does not have",
+        ))
+    }
+
+    fn find(&self, hash: Hash, key: &[u8]) -> Result<Found> {
+        let found = self.search(hash, |segment, location, record| {
+            let len = record.header.record_len();
+            (record.key == key).then(|| Found::At { location, segment: Arc::clone(segment), len })
+        })?;
+        Ok(found.unwrap_or_else(Found::Nowhere))
+    }
+
+    /// Whether `key` has a value.
+    pub(crate) fn has(&self, key: &[u8]) -> Result<bool> {
+        Ok(self.read(key, |_| ())?.is_some())
+    }
+
+    /// Whether the newest record of `key` is the one at `location`.
+    pub(crate) fn is_current(&self, key: &[u8], location: Location) -> Result<bool> {
+        self.index.has(self.index.hash(key), location)
+    }
+
+    /// A value of `key` has been written at `location`, in a record of `len` bytes.
+    pub(crate) fn put(&self, key: &[u8], location: Location, len: u64) -> Result<()> {
+        let hash = self.index.hash(key);
+        self.enliven(location, len);
+        // Most keys that are not there have no candidates either, and then one look is enough.
+        if self.index.add(hash, location, &Candidates::default())?.is_none() {
+            return Ok(());
+        }
+        // Nobody else writes meanwhile, but a compaction may move what is there: then it is looked for again.
+        loop {
+            match self.find_whatever(hash, key)? {
+                Found::At { location: old, segment, len: old_len } => {
+                    if self.index.replace(hash, old, location)? {
+                        segment.usage().kill(old_len);
+                        return Ok(());
+                    }
+                }
+                Found::Nowhere(known) => {
+                    if self.index.add(hash, location, &known)?.is_none() {
+                        return Ok(());
+                    }
+                }
+            }
         }
     }
 
-    /// A value of `key` has been written at `location`.
-    pub(crate) fn put(&mut self, key: &[u8], location: Location) {
-        let old = self.index.insert(key, location);
-        self.enliven(key, location);
-        self.kill(key, old);
-    }
-
-    /// A tombstone of `key` has been written at `grave`.
-    pub(crate) fn bury(&mut self, key: &[u8], grave: Location) {
-        let old = self.index.remove(key);
-        if let Some(member) = self.members.get_mut(&grave.segment) {
-            member.tombstones.add(grave.record_len(key.len()), grave.sequence);
-        }
-        self.kill(key, old);
-    }
-
-    /// The record of `key` has been copied to `copy`, which counts if the original is still the newest.
-    pub(crate) fn relocate(&mut self, key: &[u8], copy: Location) {
-        if let Some(old) = self.index.relocate(key, copy) {
-            self.enliven(key, copy);
-            self.kill(key, Some(old));
+    /// As `find`, but a damaged record is nobody's: the new value of a key must not depend on its old one.
+    fn find_whatever(&self, hash: Hash, key: &[u8]) -> Result<Found> {
+        match self.find(hash, key) {
+            Err(Error::Corrupt { .. }) => Ok(Found::Nowhere(self.index.candidates(hash)?)),
+            found => found,
         }
     }
 
-    fn enliven(&mut self, key: &[u8], location: Location) {
-        if let Some(member) = self.members.get_mut(&location.segment) {
-            member.live_bytes += location.record_len(key.len());
+    /// A tombstone of `key` has been written into the segment `grave`.
+    pub(crate) fn bury(&self, key: &[u8], grave: u32, len: u64, sequence: u64) -> Result<()> {
+        if let Some(segment) = self.segments.load().get(grave) {
+            segment.usage().bury(len, sequence);
+        }
+        let hash = self.index.hash(key);
+        loop {
+            match self.find(hash, key)? {
+                Found::Nowhere(candidates) if self.index.candidates(hash)? == candidates => return Ok(()),
+                Found::Nowhere(_) => {}
+                Found::At { location: old, segment, len: old_len } => {
+                    if self.index.remove(hash, old)? {
+                        segment.usage().kill(old_len);
+                        return Ok(());
+                    }
+                }
+            }
         }
     }
 
-    fn kill(&mut self, key: &[u8], location: Option<Location>) {
-        let Some(location) = location else { return };
-        if let Some(member) = self.members.get_mut(&location.segment) {
-            member.live_bytes -= location.record_len(key.len());
+    /// The record with this number has been copied to `copy`, which counts if the original is still the newest of
+    /// its key.
+    pub(crate) fn relocate(&self, record: &Record<'_>, copy: Location) -> Result<()> {
+        let hash = self.index.hash(record.key);
+        let sequence = record.header.sequence;
+        let original = self.search(hash, |segment, location, found| {
+            // A copy has the number of its original, and a later write has another.
+            let is_original = found.key == record.key && found.header.sequence == sequence;
+            is_original.then(|| (location, Arc::clone(segment)))
+        })?;
+        let len = record.header.record_len();
+        if let Ok((original, segment)) = original
+            && self.index.replace(hash, original, copy)?
+        {
+            self.enliven(copy, len);
+            segment.usage().kill(len);
+        }
+        Ok(())
+    }
+
+    fn enliven(&self, location: Location, len: u64) {
+        if let Some(segment) = self.segments.load().get(location.segment) {
+            segment.usage().enliven(len);
         }
     }
 
-    /// Adds a segment, of which nothing counts yet but its tombstones.
-    pub(crate) fn add(&mut self, segment: Arc<Segment>, tombstones: Tombstones) {
-        self.members.insert(segment.id(), Member { segment, live_bytes: 0, tombstones });
-    }
-
-    /// Puts the sealed form of a segment in place of the growing one.
-    pub(crate) fn replace(&mut self, sealed: Segment) {
-        if let Some(member) = self.members.get_mut(&sealed.id()) {
-            member.segment = Arc::new(sealed);
-        }
+    /// Adds a segment, or puts its sealed form in place of the growing one, and returns it.
+    pub(crate) fn add(&self, segment: Segment) -> Arc<Segment> {
+        let segment = Arc::new(segment);
+        self.segments.rcu(|all| {
+            let mut all = Segments::clone(all);
+            all.put(Arc::clone(&segment));
+            all
+        });
+        segment
     }
 
     /// Takes a segment out. Whoever is reading it keeps it.
-    pub(crate) fn retire(&mut self, id: u64) {
-        self.members.remove(&id);
-    }
-
-    /// The sealed segment `id`, if there is one.
-    pub(crate) fn sealed(&self, id: u64) -> Option<Arc<Segment>> {
-        let segment = &self.members.get(&id)?.segment;
-        segment.is_sealed().then(|| Arc::clone(segment))
+    pub(crate) fn retire(&self, id: u32) {
+        self.segments.rcu(|all| {
+            let mut all = Segments::clone(all);
+            all.0.retain(|segment| segment.id() != id);
+            all
+        });
     }
 
     /// Bytes of all records, of use or not.
     pub(crate) fn data_bytes(&self) -> u64 {
-        self.members.values().map(|member| member.segment.data_len()).sum()
+        self.segments.load().iter().map(|segment| segment.data_len()).sum()
+    }
+
+    /// The place of each key's record, in the order in which they lie on the disk, and the segments to read them
+    /// from, which stay as long as they are held.
+    pub(crate) fn places(&self) -> Result<(Vec<Location>, BTreeMap<u32, Arc<Segment>>)> {
+        let mut places = Vec::new();
+        let mut held = BTreeMap::new();
+        for shard in 0..SHARDS {
+            // A segment may be gone between the look at the shard and the one at the segments. Then nothing in
+            // the shard points into it any more.
+            let of_shard = loop {
+                let of_shard = self.index.places(shard)?;
+                let segments = self.segments.load();
+                let mut known = true;
+                for place in &of_shard {
+                    if held.contains_key(&place.segment) {
+                        continue;
+                    }
+                    match segments.get(place.segment) {
+                        Some(segment) => drop(held.insert(place.segment, Arc::clone(segment))),
+                        None => known = false,
+                    }
+                }
+                if known {
+                    break of_shard;
+                }
+            };
+            places.extend(of_shard);
+        }
+        places.sort_unstable();
+        Ok((places, held))
     }
 
     /// How much of each segment is of use, by number.
     pub(crate) fn usage(&self) -> Vec<SegmentUsage> {
-        let mut all: Vec<SegmentUsage> = self.members.values().map(Member::usage).collect();
-        all.sort_unstable_by_key(|usage| usage.id);
-        all
+        self.segments.load().iter().map(|segment| segment.usage_now()).collect()
     }
 
-    /// Every key, in the order in which their values lie on the disk.
-    pub(crate) fn keys_by_place(&self) -> Vec<Box<[u8]>> {
-        let mut places: Vec<(u64, u64, Box<[u8]>)> = (self.index.iter())
-            .map(|(key, location)| (location.segment, location.offset, key.into()))
-            .collect();
-        places.sort_unstable_by_key(|&(segment, offset, _)| (segment, offset));
-        places.into_iter().map(|(_, _, key)| key).collect()
-    }
-}
-
-impl Member {
-    fn usage(&self) -> SegmentUsage {
-        SegmentUsage {
-            id: self.segment.id(),
-            is_sealed: self.segment.is_sealed(),
-            bytes: self.segment.data_len().saturating_sub(SEGMENT_HEADER_LEN as u64),
-            live_bytes: self.live_bytes,
-            tombstone_bytes: self.tombstones.bytes,
-            newest_tombstone: self.tombstones.newest,
-            min_sequence: self.segment.min_sequence(),
-        }
+    /// Bytes of the keys that have a value, and of those values.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        let records: u64 = self.usage().iter().map(|usage| usage.live_bytes).sum();
+        records.saturating_sub(self.index.len() * crate::format::record::HEADER_LEN as u64)
     }
 }

@@ -3,7 +3,7 @@
 //! A tombstone may go only when no segment that is left holds an older record, since that could be a value of
 //! its key; so it counts as waste only then.
 
-use crate::catalog::SegmentUsage;
+use crate::usage::SegmentUsage;
 
 /// So many sealed segments below a quarter of the usual size are merged, even if all of them is of use. Each
 /// close and each crash leaves a small one.

@@ -24,15 +24,13 @@ use std::sync::Arc;
 use logladder_engine::{Compacted, Error, Result};
 
 use crate::choose;
-use crate::copy::{Copy, Copying};
+use crate::copy::Copying;
 use crate::files::hint_name;
+use crate::format::header::SegmentHeader;
 use crate::format::record::Kind;
-use crate::index::Location;
+use crate::scan::Walk;
 use crate::segment::Segment;
-use crate::store::Store;
-
-/// So many keys are moved under one lock of the index, so that readers need not wait long.
-const MOVED_AT_ONCE: usize = 1_024;
+use crate::store::{Store, location};
 
 impl Store {
     /// Compacts every segment that has something to give up. The active one is sealed first if it has.
@@ -40,11 +38,11 @@ impl Store {
         let _one_at_a_time = self.compaction.lock().map_err(|_| Error::panicked())?;
         let before = self.folder.disk_bytes()?;
         let has_waste =
-            (self.catalog()?.usage().iter()).any(|usage| !usage.is_sealed && usage.live_bytes < usage.bytes);
+            (self.catalog.usage().iter()).any(|usage| !usage.is_sealed && usage.live_bytes < usage.bytes);
         if has_waste {
             self.seal()?;
         }
-        let chosen = choose::on_demand(&self.catalog()?.usage());
+        let chosen = choose::on_demand(&self.catalog.usage());
         let compacted = self.compact_these(&chosen)?;
         self.with_gain_since(before, compacted)
     }
@@ -53,7 +51,7 @@ impl Store {
     pub(crate) fn compact_wasteful(&self) -> Result<()> {
         let _one_at_a_time = self.compaction.lock().map_err(|_| Error::panicked())?;
         while !self.signal.is_stopping() {
-            let chosen = choose::in_background(&self.catalog()?.usage(), self.options.segment_bytes);
+            let chosen = choose::in_background(&self.catalog.usage(), self.options.segment_bytes);
             if chosen.is_empty() {
                 break;
             }
@@ -78,14 +76,14 @@ impl Store {
     fn compact_these(&self, ids: &[u64]) -> Result<Compacted> {
         self.poison.check()?;
         let ids: BTreeSet<u64> = ids.iter().copied().collect();
-        let (sources, floor) = {
-            let catalog = self.catalog()?;
-            let sources: Vec<Arc<Segment>> = ids.iter().filter_map(|&id| catalog.sealed(id)).collect();
-            let leaves = |id| sources.iter().any(|source| source.id() == id);
-            // Segments that come while this runs hold only newer records.
-            let floor = choose::floor(&catalog.usage(), leaves);
-            (sources, floor)
-        };
+        let is_source =
+            |segment: &&Arc<Segment>| segment.is_sealed() && ids.contains(&u64::from(segment.id()));
+        let segments = self.catalog.segments();
+        let sources: Vec<Arc<Segment>> = segments.iter().filter(is_source).cloned().collect();
+        let leaves = |id| sources.iter().any(|source| u64::from(source.id()) == id);
+        // Segments that come while this runs hold only newer records.
+        let floor = choose::floor(&self.catalog.usage(), leaves);
+        drop(segments);
         if sources.is_empty() {
             return Ok(Compacted::default());
         }
@@ -95,7 +93,7 @@ impl Store {
             unfinished => unfinished,
         };
         match outcome {
-            Ok(true) => self.move_and_remove(&sources, &copying.done),
+            Ok(true) => self.move_and_remove(&sources, std::mem::take(&mut copying.done)),
             Ok(false) => {
                 copying.clean_up();
                 Ok(Compacted::default())
@@ -115,39 +113,43 @@ impl Store {
         }
         let mut manifest = writer.manifest.clone();
         for source in sources {
-            manifest.segments.remove(&source.id());
+            manifest.segments.remove(&u64::from(source.id()));
         }
-        manifest.segments.extend(copying.done.iter().map(|copy| copy.segment.id()));
+        manifest.segments.extend(copying.done.iter().map(|copy| u64::from(copy.id())));
         // From here on the copies may be the store, whether or not the next step says that it succeeded.
         copying.keep_files();
         self.poison.guard(self.install(&mut writer, manifest))
     }
 
     /// Points the index to the copies, and removes the sources. Who is reading a source keeps it.
-    fn move_and_remove(&self, sources: &[Arc<Segment>], copies: &[Copy]) -> Result<Compacted> {
+    fn move_and_remove(&self, sources: &[Arc<Segment>], copies: Vec<Segment>) -> Result<Compacted> {
+        let written = copies.len() as u64;
         for copy in copies {
-            self.catalog_mut()?.add(Arc::clone(&copy.segment), copy.tombstones);
-            for some in copy.entries()?.chunks(MOVED_AT_ONCE) {
-                let mut catalog = self.catalog_mut()?;
-                for entry in some.iter().filter(|entry| entry.header.kind == Kind::Set) {
-                    let place = Location::of(copy.segment.id(), entry);
-                    catalog.relocate(entry.key, place);
+            let copy = self.catalog.add(copy);
+            let Some(bytes) = copy.sealed_bytes() else { continue };
+            let header = SegmentHeader::decode(copy.path(), u64::from(copy.id()), bytes)?;
+            let mut walk = Walk::of(bytes, &header);
+            while let Some(found) = walk.next() {
+                let (offset, record) = found
+                    .map_err(|flaw| Error::corrupt(copy.path(), walk.offset() as u64, flaw.to_string()))?;
+                if record.header.kind == Kind::Set {
+                    self.catalog.relocate(&record, location(copy.id(), offset, &self.folder)?)?;
                 }
             }
         }
         for source in sources {
-            self.catalog_mut()?.retire(source.id());
+            self.catalog.retire(source.id());
         }
         for source in sources {
             self.disk().remove(source.path())?;
-            let hint = self.folder.path(&hint_name(source.id()));
+            let hint = self.folder.path(&hint_name(u64::from(source.id())));
             if self.disk().entry(&hint)?.is_some() {
                 self.disk().remove(&hint)?;
             }
         }
         let mut compacted = Compacted::default();
         compacted.files_removed = sources.len() as u64;
-        compacted.files_written = copies.len() as u64;
+        compacted.files_written = written;
         Ok(compacted)
     }
 }

@@ -7,15 +7,14 @@ use logladder_disk::sabotage::{self, Rule};
 use logladder_disk::{File, TEMPORARY_SUFFIX};
 use logladder_engine::{Error, Result};
 
-use crate::catalog::Tombstones;
 use crate::files::{check_id, hint_name, segment_name};
-use crate::format::header::{FOOTER_LEN, Footer, Origin, SegmentHeader};
-use crate::format::hint::{self, Entry};
+use crate::format::header::{FOOTER_LEN, Origin, SegmentHeader};
 use crate::format::record::{Kind, Record};
+use crate::index::Location;
 use crate::scan::Walk;
 use crate::seal;
 use crate::segment::Segment;
-use crate::store::{Store, write_hint};
+use crate::store::{Store, location, write_hint};
 
 /// Copies are collected up to so many bytes before they are appended.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -27,31 +26,10 @@ pub(crate) struct Copying<'s> {
     /// The lowest sequence number in the segments that are not compacted.
     floor: u64,
     /// The segments that are finished.
-    pub(crate) done: Vec<Copy>,
+    pub(crate) done: Vec<Segment>,
     current: Option<Output>,
     /// Files to remove should nothing come of it.
     files: Vec<PathBuf>,
-}
-
-/// A finished segment of copies.
-#[derive(Debug)]
-pub(crate) struct Copy {
-    pub(crate) segment: Arc<Segment>,
-    pub(crate) tombstones: Tombstones,
-    footer: Footer,
-    hint: Vec<u8>,
-}
-
-impl Copy {
-    /// What it holds.
-    ///
-    /// # Errors
-    ///
-    /// Its hint, which lies in memory and was just made, is not one: it cannot be.
-    pub(crate) fn entries(&self) -> Result<Vec<Entry<'_>>> {
-        hint::decode(&self.hint, self.segment.id(), &self.footer)
-            .ok_or_else(|| Error::corrupt(self.segment.path(), 0, "its hint was damaged in memory"))
-    }
 }
 
 /// A segment of copies that is being written, under a temporary name.
@@ -78,15 +56,16 @@ impl<'s> Copying<'s> {
         let first_sequence = sources.iter().map(|source| source.min_sequence()).min().unwrap_or(1);
         for source in sources {
             let Some(bytes) = source.sealed_bytes() else { continue };
-            let header = SegmentHeader::decode(source.path(), source.id(), bytes)?;
+            let header = SegmentHeader::decode(source.path(), u64::from(source.id()), bytes)?;
             let mut walk = Walk::of(bytes, &header);
             while let Some(found) = walk.next() {
                 if self.store.signal.is_stopping() {
                     return Ok(false);
                 }
-                let (_, record) = found
+                let (offset, record) = found
                     .map_err(|flaw| Error::corrupt(source.path(), walk.offset() as u64, flaw.to_string()))?;
-                if self.is_needed(&record)? {
+                let place = location(source.id(), offset, &self.store.folder)?;
+                if self.is_needed(&record, place)? {
                     self.append(&record, first_sequence)?;
                 }
             }
@@ -99,15 +78,15 @@ impl<'s> Copying<'s> {
     }
 
     /// Whether the store would change if this record were gone.
-    fn is_needed(&self, record: &Record<'_>) -> Result<bool> {
-        let current = self.store.catalog()?.index().get(record.key);
+    fn is_needed(&self, record: &Record<'_>, place: Location) -> Result<bool> {
+        let catalog = &self.store.catalog;
         Ok(match record.header.kind {
-            Kind::Set => current.is_some_and(|place| place.sequence == record.header.sequence),
+            Kind::Set => catalog.is_current(record.key, place)?,
             Kind::Tombstone => {
                 // If the key has a value again, the value does the tombstone's work: it is newer than whatever
                 // the tombstone covers, and on the disk before this compaction is installed.
                 let may_cover_something = self.floor <= record.header.sequence;
-                current.is_none() && may_cover_something && !sabotage::skips(Rule::TombstoneKept)
+                may_cover_something && !sabotage::skips(Rule::TombstoneKept) && !catalog.has(record.key)?
             }
             Kind::Footer => false,
         })
@@ -158,13 +137,9 @@ impl<'s> Copying<'s> {
         disk.rename(file.path(), &path)?;
         write_hint(&self.store.folder, id, &contents.hint);
         self.files.extend([path.clone(), self.store.folder.path(&hint_name(id))]);
-        let segment = Segment::sealed(id, &path, disk.map(&path)?, contents.footer);
-        self.done.push(Copy {
-            segment: Arc::new(segment),
-            tombstones: contents.tombstones,
-            footer: contents.footer,
-            hint: contents.hint,
-        });
+        let short = check_id(self.store.folder.dir(), id)?;
+        let segment = Segment::sealed(short, &path, disk.map(&path)?, contents.footer, contents.tombstones);
+        self.done.push(segment);
         Ok(())
     }
 

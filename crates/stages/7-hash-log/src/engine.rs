@@ -10,11 +10,11 @@ use logladder_engine::{
 };
 
 use crate::background::Background;
-use crate::catalog::SegmentUsage;
 use crate::files::FileKind;
 use crate::format::FORMAT_VERSION;
 use crate::recover::recover;
 use crate::store::Store;
+use crate::usage::SegmentUsage;
 use crate::{Compaction, Options};
 
 const STAGE: &str = "hash-log";
@@ -37,7 +37,7 @@ impl HashLog {
     ///
     /// A thread panicked in the middle of a write.
     pub fn segments(&self) -> Result<Vec<SegmentUsage>> {
-        Ok(self.store.catalog()?.usage())
+        Ok(self.store.catalog.usage())
     }
 
     /// Seals the segment that is being written, if there is one; the next write begins another. From then on the
@@ -97,13 +97,10 @@ impl Engine for HashLog {
 
     fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
-        {
-            let catalog = self.store.catalog()?;
-            let index = catalog.index();
-            stats.live_keys = index.len() as u64;
-            stats.live_bytes = index.live_bytes();
-            stats.index_bytes = index.bytes();
-        }
+        let catalog = &self.store.catalog;
+        stats.live_keys = catalog.index().len();
+        stats.live_bytes = catalog.live_bytes();
+        stats.index_bytes = catalog.index().bytes()?;
         stats.disk_bytes = self.store.folder.disk_bytes()?;
         Ok(stats)
     }
@@ -132,9 +129,15 @@ impl Engine for HashLog {
 impl Iterate for HashLog {
     /// In the order in which the values lie on the disk when it begins, so that they are read in long runs.
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
-        let keys = self.store.catalog()?.keys_by_place();
-        let mut value = Vec::new();
-        for key in keys {
+        let catalog = &self.store.catalog;
+        let (places, segments) = catalog.places()?;
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        for place in places {
+            let Some(segment) = segments.get(&place.segment) else { continue };
+            segment.with_record(place, |record| {
+                key.clear();
+                key.extend_from_slice(record.key);
+            })?;
             if self.store.get_into(&key, &mut value)? && visit(&key, &value) == ControlFlow::Break(()) {
                 break;
             }

@@ -7,9 +7,6 @@ use std::path::Path;
 /// The name of the [manifest](crate::format::manifest).
 pub(crate) const MANIFEST: &str = "MANIFEST";
 
-/// The greatest number that a segment can have: ten digits.
-const MAX_ID: u64 = 9_999_999_999;
-
 /// What a file of a store is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
@@ -47,18 +44,17 @@ pub(crate) fn hint_name(id: u64) -> String {
     format!("segment-{id:010}.hint")
 }
 
-/// Refuses a number that no file name has room for.
+/// A segment's number as the index holds it, in four bytes.
 ///
 /// # Errors
 ///
 /// The store in `dir` has had as many segments as it can.
-pub(crate) fn check_id(dir: &Path, id: u64) -> Result<()> {
-    if id > MAX_ID {
+pub(crate) fn check_id(dir: &Path, id: u64) -> Result<u32> {
+    u32::try_from(id).map_err(|_| {
         let spent =
-            io::Error::other("it has had ten thousand million of them: copy its keys into a new store");
-        return Err(Error::io("begin another segment in", dir, spent));
-    }
-    Ok(())
+            io::Error::other("it has had four thousand million of them: copy its keys into a new store");
+        Error::io("number another segment in", dir, spent)
+    })
 }
 
 #[cfg(test)]
@@ -68,12 +64,12 @@ mod tests {
     #[test]
     fn a_name_says_what_the_file_is_and_back() {
         assert_eq!(segment_name(1), "segment-0000000001.log");
-        for id in [1, 42, MAX_ID] {
+        for id in [1, 42, u64::from(u32::MAX)] {
             assert_eq!(FileKind::of(&segment_name(id)), Some(FileKind::Segment(id)));
             assert_eq!(FileKind::of(&hint_name(id)), Some(FileKind::Hint(id)));
             assert!(check_id(Path::new("store"), id).is_ok());
         }
-        assert!(check_id(Path::new("store"), MAX_ID + 1).is_err());
+        assert!(check_id(Path::new("store"), 1 << 32).is_err());
     }
 
     #[test]

@@ -1,196 +1,236 @@
-//! [`Index`]: where the value of each key is. This is Bitcask's *keydir*: every key in memory, and one seek to
-//! any value.
+//! [`Index`]: where the newest record of each key is.
 //!
-//! It hides how it is made behind a few methods, so that a smaller one can take its place.
+//! Bitcask's *keydir* holds every key. This one holds none: a slot is a fingerprint of the key and the place of
+//! its record, twelve bytes whatever the key's length. The key itself is on the record, which a read must look
+//! at anyway. So the index answers with *candidates*, and who asks compares the key; two keys share a
+//! fingerprint once in some 2⁴² pairs.
+//!
+//! ```text
+//!   key ──SipHash, seeded at random──► 64 bits:  shard (10)   fingerprint (32)   unused (22)
+//!                                                  │              │
+//!   shards, a lock each   ┌────┬────┬────┬────┐ ◄──┘              │ × slots ÷ 2³²
+//!                         └────┴─┬──┴────┴────┘                   ▼
+//!                    slots   ┌───┴──────────────┬──────────────────┬───────┬──────────────────┐
+//!      (sorted by print)     │ print, seg, off  │ print, seg, off  │ empty │ print, seg, off  │
+//!                            └──────────────────┴──────────────────┴───────┴──────────────────┘
+//! ```
+//!
+//! A shard is a hash table with linear probing whose slots stand in the order of their fingerprints (Amble and
+//! Knuth, "Ordered Hash Tables", 1974). That bounds the search for an absent key as well, so the table can be
+//! nine tenths full; and growing it is one pass from left to right, without a look at any key.
+//!
+//! The hash is keyed at random for each opening, so nobody can choose keys that fall into one place.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::format::hint::Entry;
-use crate::format::record::{HEADER_LEN, Header, Kind};
+use logladder_engine::{Error, Result};
+
+use shard::Shard;
+
+mod shard;
+
+/// Locks that share the keys between them. A reader meets a writer in one write of a thousand, and the growth of
+/// one shard holds nobody else up.
+pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
+const SHARD_BITS: u32 = 10;
 
 /// Where a record is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Location {
-    /// The segment's number.
-    pub(crate) segment: u64,
+    /// The segment's number. No segment has the number 0.
+    pub(crate) segment: u32,
     /// Where the record begins in it.
-    pub(crate) offset: u64,
-    /// The record's number: no other record of the store has it, unless it is a copy.
-    pub(crate) sequence: u64,
-    /// The length of the value.
-    pub(crate) value_len: u32,
+    pub(crate) offset: u32,
 }
 
-impl Location {
-    /// Where the record is that `entry` of the segment stands for.
-    pub(crate) fn of(segment: u64, entry: &Entry<'_>) -> Self {
-        let Header { sequence, value_len, .. } = entry.header;
-        Self { segment, offset: entry.offset, sequence, value_len }
+/// Which keys may have the same place: those with the same hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hash {
+    shard: usize,
+    fingerprint: u32,
+}
+
+/// The records that a key may be on. Nearly always there is one, or none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Candidates {
+    first: Option<Location>,
+    others: Vec<Location>,
+}
+
+impl Candidates {
+    /// They, one after the other.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Location> {
+        self.first.into_iter().chain(self.others.iter().copied())
     }
 
-    /// The length of the record there, whose key has `key_len` bytes.
-    pub(crate) fn record_len(&self, key_len: usize) -> u64 {
-        HEADER_LEN as u64 + key_len as u64 + u64::from(self.value_len)
+    fn push(&mut self, location: Location) {
+        match self.first {
+            None => self.first = Some(location),
+            Some(_) => self.others.push(location),
+        }
     }
 }
 
-/// Every key that has a value, and where that is.
-#[derive(Debug, Default)]
+/// The place of the newest record of each key that has a value.
+#[derive(Debug)]
 pub(crate) struct Index {
-    places: HashMap<Box<[u8]>, Location>,
-    key_bytes: u64,
-    value_bytes: u64,
+    shards: Box<[RwLock<Shard>]>,
+    seed: RandomState,
+    len: AtomicU64,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        Self { shards, seed: RandomState::new(), len: AtomicU64::new(0) }
+    }
 }
 
 impl Index {
-    /// Where the value of `key` is.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<Location> {
-        self.places.get(key).copied()
+    /// The hash of a key, in this index.
+    #[allow(clippy::cast_possible_truncation, reason = "each part is cut to the bits that it takes")]
+    pub(crate) fn hash(&self, key: &[u8]) -> Hash {
+        let hash = self.seed.hash_one(key);
+        let shard = (hash >> (64 - SHARD_BITS)) as usize;
+        Hash { shard, fingerprint: (hash >> (32 - SHARD_BITS)) as u32 }
     }
 
-    /// Says that the value of `key` is there now, and returns where it was.
-    pub(crate) fn insert(&mut self, key: &[u8], location: Location) -> Option<Location> {
-        self.value_bytes += u64::from(location.value_len);
-        // A key that is known needs no new copy.
-        if let Some(place) = self.places.get_mut(key) {
-            self.value_bytes -= u64::from(place.value_len);
-            return Some(std::mem::replace(place, location));
+    /// The places of the keys with this hash.
+    pub(crate) fn candidates(&self, hash: Hash) -> Result<Candidates> {
+        Ok(candidates_in(&*self.shard(hash)?, hash))
+    }
+
+    /// Whether a key with this hash is there.
+    pub(crate) fn has(&self, hash: Hash, location: Location) -> Result<bool> {
+        Ok(self.shard(hash)?.find(hash.fingerprint, location).is_some())
+    }
+
+    /// Adds a key that is in none of the `known` places, which are all that its hash had. If it has others by now,
+    /// nothing is added, and those are the answer.
+    pub(crate) fn add(
+        &self,
+        hash: Hash,
+        location: Location,
+        known: &Candidates,
+    ) -> Result<Option<Candidates>> {
+        let mut shard = self.shard_mut(hash)?;
+        let present = candidates_in(&shard, hash);
+        if present != *known {
+            return Ok(Some(present));
         }
-        self.key_bytes += key.len() as u64;
-        self.places.insert(key.into(), location)
+        shard.insert(hash.fingerprint, location);
+        self.len.fetch_add(1, Ordering::Relaxed);
+        Ok(None)
     }
 
-    /// Forgets `key`, and returns where its value was.
-    pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Location> {
-        let location = self.places.remove(key)?;
-        self.key_bytes -= key.len() as u64;
-        self.value_bytes -= u64::from(location.value_len);
-        Some(location)
+    /// Says that what was at `old` is at `new` now. `false` if nothing with this hash is at `old` any more.
+    pub(crate) fn replace(&self, hash: Hash, old: Location, new: Location) -> Result<bool> {
+        Ok(self.shard_mut(hash)?.replace(hash.fingerprint, old, new))
     }
 
-    /// Says that the record of `key` has been copied there. Only if it is still the newest: a copy has the
-    /// number of its original, and a later write has another. Returns where the original was.
-    pub(crate) fn relocate(&mut self, key: &[u8], copy: Location) -> Option<Location> {
-        let place = self.places.get_mut(key).filter(|place| place.sequence == copy.sequence)?;
-        Some(std::mem::replace(place, copy))
-    }
-
-    /// Every key with its place, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Location)> {
-        self.places.iter().map(|(key, location)| (&**key, location))
+    /// Forgets what is at `location`. `false` if nothing with this hash is there any more.
+    pub(crate) fn remove(&self, hash: Hash, location: Location) -> Result<bool> {
+        let removed = self.shard_mut(hash)?.remove(hash.fingerprint, location);
+        self.len.fetch_sub(u64::from(removed), Ordering::Relaxed);
+        Ok(removed)
     }
 
     /// How many keys there are.
-    pub(crate) fn len(&self) -> usize {
-        self.places.len()
+    pub(crate) fn len(&self) -> u64 {
+        self.len.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the keys and their values.
-    pub(crate) fn live_bytes(&self) -> u64 {
-        self.key_bytes + self.value_bytes
+    /// Bytes of memory.
+    pub(crate) fn bytes(&self) -> Result<u64> {
+        let mut bytes = SHARDS * size_of::<RwLock<Shard>>();
+        for shard in &self.shards {
+            bytes += shard.read().map_err(|_| Error::panicked())?.bytes();
+        }
+        Ok(bytes as u64)
     }
 
-    /// Bytes of memory: an estimate. A slot of the map is a pointer and a length, the place, and one byte of the
-    /// hash; each key is an allocation of its own.
-    pub(crate) fn bytes(&self) -> u64 {
-        let slot = size_of::<(Box<[u8]>, Location)>() + 1;
-        (self.places.capacity() * slot) as u64 + self.key_bytes
+    /// The places in a shard, of which there are [`SHARDS`].
+    pub(crate) fn places(&self, shard: usize) -> Result<Vec<Location>> {
+        Ok(self.shards[shard].read().map_err(|_| Error::panicked())?.places().collect())
+    }
+
+    /// Puts another place, or none, in place of each.
+    pub(crate) fn rewrite(&mut self, mut to: impl FnMut(Location) -> Option<Location>) -> Result<()> {
+        let mut len = 0;
+        for shard in &mut self.shards {
+            let shard = shard.get_mut().map_err(|_| Error::panicked())?;
+            shard.rewrite(&mut to);
+            len += shard.len() as u64;
+        }
+        self.len = AtomicU64::new(len);
+        Ok(())
+    }
+
+    fn shard(&self, hash: Hash) -> Result<RwLockReadGuard<'_, Shard>> {
+        self.shards[hash.shard].read().map_err(|_| Error::panicked())
+    }
+
+    fn shard_mut(&self, hash: Hash) -> Result<RwLockWriteGuard<'_, Shard>> {
+        self.shards[hash.shard].write().map_err(|_| Error::panicked())
     }
 }
 
-/// Builds an index from entries that come in any order: of each key, the one with the highest number wins.
-#[derive(Debug, Default)]
-pub(crate) struct Loader {
-    index: Index,
-    /// The newest tombstone of each key that has one. An older set may still come.
-    graves: HashMap<Box<[u8]>, u64>,
-}
-
-impl Loader {
-    /// Takes in an entry of the segment `id`.
-    pub(crate) fn load(&mut self, id: u64, entry: &Entry<'_>) {
-        let sequence = entry.header.sequence;
-        if self.index.get(entry.key).is_some_and(|place| place.sequence >= sequence) {
-            return;
-        }
-        if entry.header.kind == Kind::Tombstone {
-            self.index.remove(entry.key);
-            let newest = self.graves.entry(entry.key.into()).or_insert(sequence);
-            *newest = sequence.max(*newest);
-            return;
-        }
-        if self.graves.get(entry.key).is_some_and(|&grave| grave > sequence) {
-            return;
-        }
-        self.index.insert(entry.key, Location::of(id, entry));
-    }
-
-    /// The index. Deleted keys are not in it.
-    pub(crate) fn finish(self) -> Index {
-        self.index
-    }
+fn candidates_in(shard: &Shard, hash: Hash) -> Candidates {
+    let mut candidates = Candidates::default();
+    shard.for_each(hash.fingerprint, |location| candidates.push(location));
+    candidates
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry(key: &[u8], kind: Kind, sequence: u64) -> Entry<'_> {
-        Entry { header: Header::new(kind, key.len(), 3, sequence).unwrap(), key, offset: sequence * 100 }
-    }
-
-    fn place(sequence: u64) -> Location {
-        Location { segment: 1, offset: sequence * 100, sequence, value_len: 3 }
-    }
-
-    /// Every order in which `items` can come.
-    fn orders<T: Copy>(items: &[T]) -> Vec<Vec<T>> {
-        if items.is_empty() {
-            return vec![Vec::new()];
-        }
-        let mut all = Vec::new();
-        for first in 0..items.len() {
-            let mut rest = items.to_vec();
-            let head = rest.remove(first);
-            all.extend(orders(&rest).into_iter().map(|tail| [vec![head], tail].concat()));
-        }
-        all
+    fn at(offset: u32) -> Location {
+        Location { segment: 1, offset }
     }
 
     #[test]
-    fn in_whatever_order_segments_are_loaded_the_newest_record_of_a_key_wins() {
-        let records = [
-            entry(b"set", Kind::Set, 1),
-            entry(b"set", Kind::Tombstone, 2),
-            entry(b"set", Kind::Set, 3),
-            entry(b"gone", Kind::Set, 4),
-            entry(b"gone", Kind::Set, 5),
-            entry(b"gone", Kind::Tombstone, 6),
-        ];
-        for order in orders(&records) {
-            let mut loader = Loader::default();
-            for entry in &order {
-                loader.load(1, entry);
-            }
-            let index = loader.finish();
-            assert_eq!(index.get(b"set"), Some(place(3)), "{order:?}");
-            assert_eq!((index.get(b"gone"), index.len()), (None, 1), "{order:?}");
-            assert_eq!(index.live_bytes(), 6);
-        }
+    fn a_key_is_found_where_it_was_put_last_and_not_once_it_is_removed() {
+        let index = Index::default();
+        let hash = index.hash(b"key");
+        let none = Candidates::default();
+        assert_eq!(index.add(hash, at(1), &none).unwrap(), None);
+        assert!(index.replace(hash, at(1), at(2)).unwrap());
+        assert_eq!(index.candidates(hash).unwrap().iter().collect::<Vec<_>>(), [at(2)]);
+        assert!(index.remove(hash, at(2)).unwrap());
+        assert_eq!((index.candidates(hash).unwrap(), index.len()), (none, 0));
     }
 
     /// Failure mode 2, in its smallest form.
     #[test]
-    fn a_copy_does_not_take_the_place_of_a_newer_write() {
-        let mut index = Index::default();
-        index.insert(b"k", place(1));
-        let copy_of = |sequence| Location { segment: 9, ..place(sequence) };
-        assert_eq!(index.relocate(b"k", copy_of(1)), Some(place(1)));
-        index.insert(b"k", place(2));
-        assert_eq!(index.relocate(b"k", copy_of(1)), None);
-        assert_eq!(index.get(b"k"), Some(place(2)));
-        index.remove(b"k");
-        assert_eq!(index.relocate(b"k", copy_of(2)), None);
-        assert_eq!((index.len(), index.live_bytes()), (0, 0));
+    fn a_place_that_has_changed_is_neither_replaced_nor_removed() {
+        let index = Index::default();
+        let hash = index.hash(b"key");
+        index.add(hash, at(2), &Candidates::default()).unwrap();
+        assert!(!index.replace(hash, at(1), at(9)).unwrap());
+        assert!(!index.remove(hash, at(1)).unwrap());
+        assert!(index.has(hash, at(2)).unwrap() && !index.has(hash, at(9)).unwrap());
+    }
+
+    #[test]
+    fn two_keys_of_one_hash_are_both_there_and_the_second_is_added_only_by_who_has_seen_the_first() {
+        let index = Index::default();
+        let hash = index.hash(b"key");
+        let none = Candidates::default();
+        index.add(hash, at(1), &none).unwrap();
+        let first = index.add(hash, at(2), &none).unwrap().expect("the first is in the way");
+        assert_eq!(index.add(hash, at(2), &first).unwrap(), None);
+        let mut both: Vec<Location> = index.candidates(hash).unwrap().iter().collect();
+        both.sort_unstable();
+        assert_eq!((both, index.len()), (vec![at(1), at(2)], 2));
+    }
+
+    #[test]
+    fn two_indexes_do_not_share_a_seed() {
+        let (one, other) = (Index::default(), Index::default());
+        let differs = (0_u32..8).any(|n| one.hash(&n.to_le_bytes()) != other.hash(&n.to_le_bytes()));
+        assert!(differs);
     }
 }

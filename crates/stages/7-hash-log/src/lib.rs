@@ -60,7 +60,7 @@
 //!
 //! # Limits
 //!
-//! Keys of 65,535 bytes, values of 1 GiB less one byte ([`limits`]). 2⁴⁸ − 2 writes and ten thousand million
+//! Keys of 65,535 bytes, values of 1 GiB less one byte ([`limits`]). 2⁴⁸ − 2 writes and 2³² − 1
 //! segments in a store's life; then writes are refused. While a store is open, its files are mapped: if another
 //! program shortens one, reading the lost part kills the process.
 //!
@@ -108,12 +108,14 @@ mod engine;
 mod files;
 mod format;
 mod index;
+mod load;
 mod options;
 mod recover;
 mod scan;
 mod seal;
 mod segment;
 mod store;
+mod usage;
 mod write;
 
 // So that a program that embeds this engine depends on this crate alone.
@@ -121,7 +123,7 @@ pub use logladder_engine::{
     Compact, Compacted, Durability, Engine, Error, Iterate, Open, Repair, Result, Stats, SyncPolicy, Visit,
 };
 
-pub use catalog::SegmentUsage;
 pub use describe::describe;
 pub use engine::HashLog;
 pub use options::{Compaction, Options};
+pub use usage::SegmentUsage;

@@ -10,17 +10,18 @@ use std::path::{Path, PathBuf};
 use logladder_disk::{Disk, Map, StoreFolder, cut_torn_tail};
 use logladder_engine::{Error, Repair, Result};
 
-use crate::catalog::{Catalog, Tombstones};
-use crate::files::{FileKind, MANIFEST, hint_name, segment_name};
+use crate::catalog::Catalog;
+use crate::files::{FileKind, MANIFEST, check_id, hint_name, segment_name};
 use crate::format::header::{FOOTER_LEN, Footer, SEGMENT_HEADER_LEN, SegmentHeader};
-use crate::format::hint::{self, Entry};
+use crate::format::hint;
 use crate::format::manifest::Manifest;
 use crate::format::{Flaw, index};
-use crate::index::Loader;
+use crate::load::Loader;
 use crate::scan::{self, Stop, Tail};
 use crate::seal::Contents;
 use crate::segment::Segment;
 use crate::store::{write_hint, write_manifest};
+use crate::usage::Tombstones;
 
 /// A store in order, with every segment sealed.
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl Files {
 #[derive(Default)]
 struct Looked {
     loader: Loader,
-    sealed: Vec<(Segment, Tombstones)>,
+    sealed: Vec<Segment>,
     /// The active segment of the last process.
     last: Option<Last>,
     /// Hints that were missing or worthless, made anew.
@@ -133,12 +134,6 @@ fn look(folder: &StoreFolder, files: &Files, manifest: &Manifest) -> Result<Look
 }
 
 impl Looked {
-    fn load(&mut self, id: u64, entries: &[Entry<'_>]) {
-        for entry in entries {
-            self.loader.load(id, entry);
-        }
-    }
-
     /// Takes in a sealed segment: by its hint, or record by record if that is of no use.
     fn look_at_sealed(
         &mut self,
@@ -153,19 +148,21 @@ impl Looked {
             .map_err(|flaw| damaged(map.len().saturating_sub(FOOTER_LEN) as u64, flaw))?;
         // A hint that cannot be read is as good as none.
         let hint = folder.disk().read(&folder.path(&hint_name(id))).ok();
-        let segment = |map| Segment::sealed(id, path, map, footer);
-        if let Some(entries) = hint.as_deref().and_then(|hint| hint::decode(hint, id, &footer)) {
-            self.load(id, &entries);
-            self.sealed.push((segment(map), Tombstones::among(&entries)));
-            return Ok(());
+        if let Some(hint) = hint
+            && let Some(tombstones) =
+                hint::decode(&hint, id, &footer).map(|entries| Tombstones::among(&entries))
+        {
+            let short = check_id(folder.dir(), id)?;
+            self.sealed.push(Segment::sealed(short, path, map, footer, tombstones));
+            return self.loader.load(short, hint);
         }
         let survey = scan::survey(&map, header);
         survey.check_sealed().map_err(|flaw| damaged(survey.footer.data_len, flaw))?;
         let contents = Contents::of(id, &survey);
-        self.load(id, &survey.entries);
-        self.sealed.push((segment(map.clone()), contents.tombstones));
-        self.new_hints.push((id, contents.hint));
-        Ok(())
+        let short = check_id(folder.dir(), id)?;
+        self.sealed.push(Segment::sealed(short, path, map.clone(), footer, contents.tombstones));
+        self.new_hints.push((id, contents.hint.clone()));
+        self.loader.load(short, contents.hint)
     }
 
     /// Takes in the active segment of the last process, up to where its valid records end.
@@ -198,8 +195,8 @@ impl Looked {
                 }
             }
         }
-        self.load(header.id, &survey.entries);
         let contents = Contents::of(header.id, &survey);
+        self.loader.load(check_id(&path, header.id)?, contents.hint.clone())?;
         self.last = Some(Last { id: header.id, path, contents, torn_end });
         Ok(())
     }
@@ -253,8 +250,9 @@ fn repair(folder: &StoreFolder, looked: Looked, mut manifest: Manifest) -> Resul
             manifest.segments.remove(&last.id);
         } else {
             let map = folder.disk().map(&last.path)?;
-            let segment = Segment::sealed(last.id, &last.path, map, last.contents.footer);
-            sealed.push((segment, last.contents.tombstones));
+            let (footer, tombstones) = (last.contents.footer, last.contents.tombstones);
+            let id = check_id(folder.dir(), last.id)?;
+            sealed.push(Segment::sealed(id, &last.path, map, footer, tombstones));
             new_hints.push((last.id, last.contents.hint));
         }
         write_manifest(folder, &manifest)?;
@@ -262,5 +260,6 @@ fn repair(folder: &StoreFolder, looked: Looked, mut manifest: Manifest) -> Resul
     for (id, hint) in &new_hints {
         write_hint(folder, *id, hint);
     }
-    Ok(Recovered { catalog: Catalog::new(loader.finish(), sealed), manifest, repairs })
+    let index = loader.finish(&sealed)?;
+    Ok(Recovered { catalog: Catalog::new(index, sealed), manifest, repairs })
 }

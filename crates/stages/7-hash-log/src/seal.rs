@@ -3,10 +3,10 @@
 use logladder_disk::{Disk, File};
 use logladder_engine::{Error, Result};
 
-use crate::catalog::Tombstones;
 use crate::format::header::{Footer, SegmentHeader};
 use crate::format::hint;
 use crate::scan::{self, Stop, Survey};
+use crate::usage::Tombstones;
 
 /// What is known of a segment once all its records have been read.
 #[derive(Debug)]

@@ -6,18 +6,21 @@ use std::sync::Arc;
 use logladder_disk::{File, Map};
 use logladder_engine::{Error, Result};
 
-use crate::format::header::Footer;
+use crate::format::header::{Footer, SEGMENT_HEADER_LEN};
 use crate::format::index;
-use crate::format::record::{Kind, Record};
+use crate::format::record::{HEADER_LEN, Header, Kind, Record};
+use crate::format::{Fields, Flaw};
 use crate::index::Location;
+use crate::usage::{SegmentUsage, Tombstones, Usage};
 
 /// One file of the log. Whoever holds it can read it, whether or not the file still has a name.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    id: u64,
+    id: u32,
     path: PathBuf,
     min_sequence: u64,
     body: Body,
+    usage: Arc<Usage>,
 }
 
 #[derive(Debug)]
@@ -30,18 +33,31 @@ enum Body {
 
 impl Segment {
     /// A segment that is appended to, whose first record has the number `first_sequence`.
-    pub(crate) fn growing(id: u64, file: Arc<dyn File>, first_sequence: u64) -> Self {
+    pub(crate) fn growing(id: u32, file: Arc<dyn File>, first_sequence: u64) -> Self {
         let path = file.path().to_path_buf();
-        Self { id, path, min_sequence: first_sequence, body: Body::Growing(file) }
+        Self { id, path, min_sequence: first_sequence, body: Body::Growing(file), usage: Arc::default() }
     }
 
-    /// A segment that ends with `footer`.
-    pub(crate) fn sealed(id: u64, path: &Path, map: Map, footer: Footer) -> Self {
+    /// A segment that ends with `footer` and has these tombstones, of which nothing else counts yet.
+    pub(crate) fn sealed(id: u32, path: &Path, map: Map, footer: Footer, tombstones: Tombstones) -> Self {
         let path = path.to_path_buf();
-        Self { id, path, min_sequence: footer.min_sequence, body: Body::Sealed { map, footer } }
+        let body = Body::Sealed { map, footer };
+        Self { id, path, min_sequence: footer.min_sequence, body, usage: Arc::new(Usage::of(tombstones)) }
     }
 
-    pub(crate) fn id(&self) -> u64 {
+    /// The sealed form of this growing segment. The two share what is known of its use.
+    pub(crate) fn into_sealed(&self, map: Map, footer: Footer) -> Self {
+        let (path, usage) = (self.path.clone(), Arc::clone(&self.usage));
+        Self {
+            id: self.id,
+            path,
+            min_sequence: footer.min_sequence,
+            body: Body::Sealed { map, footer },
+            usage,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
         self.id
     }
 
@@ -56,6 +72,24 @@ impl Segment {
 
     pub(crate) fn is_sealed(&self) -> bool {
         matches!(self.body, Body::Sealed { .. })
+    }
+
+    pub(crate) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// How much of it is of use at this moment.
+    pub(crate) fn usage_now(&self) -> SegmentUsage {
+        let tombstones = self.usage.tombstones();
+        SegmentUsage {
+            id: u64::from(self.id),
+            is_sealed: self.is_sealed(),
+            bytes: self.data_len().saturating_sub(SEGMENT_HEADER_LEN as u64),
+            live_bytes: self.usage.live_bytes(),
+            tombstone_bytes: tombstones.bytes,
+            newest_tombstone: tombstones.newest,
+            min_sequence: self.min_sequence,
+        }
     }
 
     /// Where its last record ends.
@@ -74,42 +108,51 @@ impl Segment {
         }
     }
 
-    /// Puts the value of `key`, whose record is at `location`, into `value`, in place of what is there.
+    /// Hands the record at `location` to `read`.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if what is there is not that record, whole.
-    pub(crate) fn read_into(&self, location: &Location, key: &[u8], value: &mut Vec<u8>) -> Result<()> {
-        value.clear();
-        let (start, len) = (index(location.offset), index(location.record_len(key.len())));
-        let copied;
+    /// [`Error::Corrupt`] if what is there is not a whole record that sets a key.
+    pub(crate) fn with_record<T>(
+        &self,
+        location: Location,
+        read: impl FnOnce(&Record<'_>) -> T,
+    ) -> Result<T> {
+        let offset = u64::from(location.offset);
         let in_place = match &self.body {
             Body::Growing(file) => file.bytes(),
             Body::Sealed { map, .. } => Some(&**map),
         };
-        let record = match (in_place, &self.body) {
+        let copied;
+        let bytes = match (in_place, &self.body) {
+            (Some(bytes), _) => bytes.get(index(offset)..).unwrap_or_default(),
             (None, Body::Growing(file)) => {
-                // The length is that of a record which this process wrote.
-                let mut bytes = vec![0; len];
-                file.read_at(location.offset, &mut bytes)?;
-                copied = bytes;
+                copied = copy_record(&**file, offset)?;
                 &copied
             }
-            // Should the record not be there whole, nothing is: that is found to be no record.
-            (bytes, _) => bytes.and_then(|bytes| bytes.get(start..)?.get(..len)).unwrap_or_default(),
+            // A sealed segment is mapped.
+            (None, Body::Sealed { .. }) => &[],
         };
-        value.extend_from_slice(self.value_in(record, location, key)?);
-        Ok(())
-    }
-
-    /// The value in the bytes of one record, which must be the one that the index means.
-    fn value_in<'b>(&self, bytes: &'b [u8], location: &Location, key: &[u8]) -> Result<&'b [u8]> {
-        let damaged = |what: String| Error::corrupt(&self.path, location.offset, what);
+        let damaged = |what: String| Error::corrupt(&self.path, offset, what);
         let record = Record::decode(bytes).map_err(|flaw| damaged(flaw.to_string()))?;
-        if record.header.kind != Kind::Set || record.header.sequence != location.sequence || record.key != key
-        {
+        if record.header.kind != Kind::Set {
             return Err(damaged("it holds another record than the one that was written here".into()));
         }
-        Ok(record.value)
+        Ok(read(&record))
     }
+}
+
+/// The bytes of the record at `offset` of a file that is not mapped, as far as the file has them.
+fn copy_record(file: &dyn File, offset: u64) -> Result<Vec<u8>> {
+    let mut header = [0; HEADER_LEN];
+    file.read_at(offset, &mut header)?;
+    let mut fields = Fields::of(&header[4..]);
+    let Some(header) = Header::decode(&mut fields) else {
+        return Err(Error::corrupt(file.path(), offset, Flaw::NoHeader.to_string()));
+    };
+    // Nothing of the header has been checked, so it is not believed beyond the file's end.
+    let len = header.record_len().min(file.len().saturating_sub(offset));
+    let mut bytes = vec![0; index(len)];
+    file.read_at(offset, &mut bytes)?;
+    Ok(bytes)
 }

@@ -4,14 +4,15 @@
 //! The locks are taken in this order, and none is held while waiting for an earlier one:
 //!
 //! ```text
-//!   compaction ──► writer ──► catalog
+//!   compaction ──► writer ──► a shard of the index
 //! ```
 //!
-//! - `catalog`: readers share it for one look into the index. Nobody does file work under it.
+//! - The shards of the index: readers share one for one look. Nobody does file work under it.
 //! - `writer`: one write at a time, and whatever changes the manifest.
 //! - `compaction`: one compaction at a time. Reads and writes do not take it.
 
-use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use logladder_disk::{Disk, File, Poison, StoreFolder, replace};
 use logladder_engine::{Error, Result, SyncPolicy};
@@ -19,8 +20,9 @@ use logladder_engine::{Error, Result, SyncPolicy};
 use crate::Options;
 use crate::background::Signal;
 use crate::catalog::Catalog;
-use crate::files::{MANIFEST, hint_name};
+use crate::files::{MANIFEST, hint_name, segment_name};
 use crate::format::manifest::Manifest;
+use crate::index::Location;
 use crate::recover::Recovered;
 
 /// An open store.
@@ -32,7 +34,7 @@ pub(crate) struct Store {
     pub(crate) signal: Signal,
     pub(crate) compaction: Mutex<()>,
     writer: Mutex<Writer>,
-    catalog: RwLock<Catalog>,
+    pub(crate) catalog: Catalog,
 }
 
 /// What only one thread at a time may change: the end of the log, and the list of its files.
@@ -51,7 +53,7 @@ pub(crate) struct Writer {
 /// The segment that is appended to.
 #[derive(Debug)]
 pub(crate) struct Active {
-    pub(crate) id: u64,
+    pub(crate) id: u32,
     pub(crate) file: Arc<dyn File>,
     /// The length that it must not pass, its footer included.
     pub(crate) capacity: u64,
@@ -72,7 +74,7 @@ impl Store {
             signal: Signal::default(),
             compaction: Mutex::default(),
             writer: Mutex::new(writer),
-            catalog: RwLock::new(recovered.catalog),
+            catalog: recovered.catalog,
         }
     }
 
@@ -91,24 +93,11 @@ impl Store {
         Ok(writer)
     }
 
-    pub(crate) fn catalog(&self) -> Result<RwLockReadGuard<'_, Catalog>> {
-        self.catalog.read().map_err(|_| Error::panicked())
-    }
-
-    pub(crate) fn catalog_mut(&self) -> Result<RwLockWriteGuard<'_, Catalog>> {
-        self.catalog.write().map_err(|_| Error::panicked())
-    }
-
     /// Reads the value of `key` into `value`, if it has one.
     pub(crate) fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
         value.clear();
-        // The segment is found and held in one look, so that compaction cannot take it from under the read; the
-        // lock is gone before the value is read.
-        let found = self.catalog()?.find(key)?;
-        match found {
-            Some((location, segment)) => segment.read_into(&location, key, value).map(|()| true),
-            None => Ok(false),
-        }
+        let found = self.catalog.read(key, |record| value.extend_from_slice(record.value))?;
+        Ok(found.is_some())
     }
 
     /// Makes `manifest` the list of the store's segments.
@@ -135,4 +124,19 @@ pub(crate) fn write_manifest(folder: &StoreFolder, manifest: &Manifest) -> Resul
 /// reads the segment instead. So it is not synced, and a failure is no failure of the store.
 pub(crate) fn write_hint(folder: &StoreFolder, id: u64, hint: &[u8]) {
     let _ = replace(&**folder.disk(), &folder.path(&hint_name(id)), &[hint], SyncPolicy::Never);
+}
+
+/// The place of the record at `offset` in the segment `id`.
+///
+/// # Errors
+///
+/// It is past four gigabytes: no segment of this store can be.
+pub(crate) fn location(id: u32, offset: u64, folder: &StoreFolder) -> Result<Location> {
+    match u32::try_from(offset) {
+        Ok(offset) => Ok(Location { segment: id, offset }),
+        Err(_) => {
+            let far = io::Error::other("a record begins past four gigabytes of its segment");
+            Err(Error::io("index the records of", &folder.path(&segment_name(u64::from(id))), far))
+        }
+    }
 }

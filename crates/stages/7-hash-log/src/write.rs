@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 use logladder_engine::{Error, Result, SyncPolicy, limits};
 
-use crate::catalog::Tombstones;
 use crate::files::{check_id, segment_name};
 use crate::format::header::{FOOTER_LEN, Origin, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::manifest::Manifest;
@@ -24,7 +23,7 @@ use crate::format::record::{self, Header, Kind, MAX_SEQUENCE};
 use crate::index::Location;
 use crate::seal;
 use crate::segment::Segment;
-use crate::store::{Active, Store, Writer, write_hint};
+use crate::store::{Active, Store, Writer, location, write_hint};
 
 /// The size of a store's first segments, unless the options say less.
 const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
@@ -32,26 +31,30 @@ const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
 /// The record buffer is given back when a record has made it larger than this.
 const KEPT_BUFFER_BYTES: usize = 1 << 20;
 
+/// A record that has been appended.
+struct Written {
+    location: Location,
+    header: Header,
+}
+
 impl Store {
     /// Sets `key` to `value`.
     pub(crate) fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
         let mut writer = self.writer()?;
-        let location = self.append(&mut writer, Kind::Set, key, value)?;
-        self.catalog_mut()?.put(key, location);
-        Ok(())
+        let written = self.append(&mut writer, Kind::Set, key, value)?;
+        self.catalog.put(key, written.location, written.header.record_len())
     }
 
     /// Removes `key`. For one that has no value, nothing is written: whatever took it away is in the log.
     pub(crate) fn delete(&self, key: &[u8]) -> Result<()> {
         limits::check_key(key)?;
         let mut writer = self.writer()?;
-        if self.catalog()?.index().get(key).is_none() {
+        if !self.catalog.has(key)? {
             return Ok(());
         }
-        let grave = self.append(&mut writer, Kind::Tombstone, key, &[])?;
-        self.catalog_mut()?.bury(key, grave);
-        Ok(())
+        let Written { location, header } = self.append(&mut writer, Kind::Tombstone, key, &[])?;
+        self.catalog.bury(key, location.segment, header.record_len(), header.sequence)
     }
 
     /// Returns when every acknowledged write is on the disk. Sealed segments are there already.
@@ -77,7 +80,7 @@ impl Store {
     }
 
     /// Appends one record, and says where it is.
-    fn append(&self, writer: &mut Writer, kind: Kind, key: &[u8], value: &[u8]) -> Result<Location> {
+    fn append(&self, writer: &mut Writer, kind: Kind, key: &[u8], value: &[u8]) -> Result<Written> {
         let sequence = writer.next_sequence;
         if sequence > MAX_SEQUENCE {
             let spent =
@@ -87,16 +90,16 @@ impl Store {
         let header = Header::new(kind, key.len(), value.len(), sequence)?;
         writer.buffer.clear();
         record::encode(&mut writer.buffer, header, key, value);
-        let (segment, offset) = self.poison.guard(self.append_buffer(writer))?;
+        let location = self.poison.guard(self.append_buffer(writer))?;
         if writer.buffer.capacity() > KEPT_BUFFER_BYTES {
             writer.buffer = Vec::new();
         }
         writer.next_sequence += 1;
-        Ok(Location { segment, offset, sequence, value_len: header.value_len })
+        Ok(Written { location, header })
     }
 
-    /// Appends the record in the buffer, and says to which segment and where.
-    fn append_buffer(&self, writer: &mut Writer) -> Result<(u64, u64)> {
+    /// Appends the record in the buffer, and says where.
+    fn append_buffer(&self, writer: &mut Writer) -> Result<Location> {
         let record_len = writer.buffer.len() as u64;
         let active = match writer.active.take() {
             Some(active) if active.has_room(record_len) => active,
@@ -113,7 +116,7 @@ impl Store {
         if self.options.sync != SyncPolicy::Never {
             active.file.sync()?;
         }
-        Ok((active.id, offset))
+        location(active.id, offset, &self.folder)
     }
 
     /// Begins a segment with room for `record_len` bytes.
@@ -128,26 +131,27 @@ impl Store {
         manifest.active = Some(id);
         manifest.next_segment += 1;
         self.install(writer, manifest)?;
-        let segment = Segment::growing(id, Arc::clone(&active.file), writer.next_sequence);
-        self.catalog_mut()?.add(Arc::new(segment), Tombstones::default());
+        self.catalog.add(Segment::growing(active.id, Arc::clone(&active.file), writer.next_sequence));
         Ok(active)
     }
 
     /// Appends the footer, gives back the unused reserve, and puts it all on the disk.
     fn seal_active(&self, active: &Active) -> Result<()> {
-        let (id, file) = (active.id, &*active.file);
+        let (id, file) = (u64::from(active.id), &*active.file);
         let contents = seal::append_footer(self.disk(), file, id)?;
         file.truncate(file.len())?;
         file.sync()?;
         write_hint(&self.folder, id, &contents.hint);
         let map = self.disk().map(file.path())?;
-        self.catalog_mut()?.replace(Segment::sealed(id, file.path(), map, contents.footer));
+        if let Some(growing) = self.catalog.segments().get(active.id) {
+            self.catalog.add(growing.into_sealed(map, contents.footer));
+        }
         Ok(())
     }
 
     /// Makes the file of the segment `id`.
     fn create_segment(&self, id: u64, first_sequence: u64, record_len: u64) -> Result<Active> {
-        check_id(self.folder.dir(), id)?;
+        let short_id = check_id(self.folder.dir(), id)?;
         let capacity = self.capacity_for(record_len)?;
         let path = self.folder.path(&segment_name(id));
         // Where no space can be reserved, each append is a write(2) instead of a copy. If there is no space at
@@ -160,14 +164,14 @@ impl Store {
         file.append(&SegmentHeader { id, origin, first_sequence }.encode())?;
         file.sync()?;
         self.disk().sync_dir(self.folder.dir())?;
-        Ok(Active { id, file: Arc::from(file), capacity })
+        Ok(Active { id: short_id, file: Arc::from(file), capacity })
     }
 
     /// As much as the store holds already, within the options; and at least what the record needs.
     fn capacity_for(&self, record_len: u64) -> Result<u64> {
         let needed = SEGMENT_HEADER_LEN as u64 + record_len + FOOTER_LEN as u64;
         let largest = self.options.segment_bytes;
-        let usual = self.catalog()?.data_bytes().clamp(largest.min(FIRST_SEGMENT_BYTES), largest);
+        let usual = self.catalog.data_bytes().clamp(largest.min(FIRST_SEGMENT_BYTES), largest);
         Ok(usual.max(needed))
     }
 }

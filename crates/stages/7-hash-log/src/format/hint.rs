@@ -32,6 +32,10 @@ use super::{FORMAT_VERSION, Fields, checksum, checksum_matches};
 /// What a hint begins with.
 pub(crate) const MAGIC: [u8; 4] = *b"LLHH";
 
+/// Where the entries begin, and how long one is without its key.
+const ENTRIES: usize = 44;
+const ENTRY_LEN: usize = 20;
+
 /// A record, without its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Entry<'b> {
@@ -39,6 +43,23 @@ pub(crate) struct Entry<'b> {
     pub(crate) key: &'b [u8],
     /// Where the record begins in the segment.
     pub(crate) offset: u64,
+}
+
+/// The entry that begins at `position` of a hint that [`positions`] went through.
+pub(crate) fn entry_at(hint: &[u8], position: u32) -> Option<Entry<'_>> {
+    Entry::decode(&mut Fields::of(hint.get(super::index(u64::from(position))..)?))
+}
+
+/// The entries of a hint that has been [decoded](decode) before, each with the position at which it begins.
+pub(crate) fn positions(hint: &[u8]) -> impl Iterator<Item = (u32, Entry<'_>)> {
+    let mut rest = Fields::of(hint.get(ENTRIES..hint.len().saturating_sub(4)).unwrap_or_default());
+    let mut position = ENTRIES;
+    std::iter::from_fn(move || {
+        let entry = Entry::decode(&mut rest)?;
+        let begins = u32::try_from(position).ok()?;
+        position += ENTRY_LEN + entry.key.len();
+        Some((begins, entry))
+    })
 }
 
 impl<'b> Entry<'b> {
