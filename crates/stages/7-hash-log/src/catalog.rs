@@ -52,6 +52,14 @@ impl Segments {
     }
 }
 
+/// The place of each key's record, and the segments to read them from, which stay as long as they are held.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// In the order in which the records lie on the disk.
+    pub(crate) in_order: Vec<Location>,
+    pub(crate) segments: BTreeMap<u32, Arc<Segment>>,
+}
+
 /// What the index says of a key, once the records have been looked at.
 #[derive(Debug)]
 enum Found {
@@ -70,7 +78,9 @@ impl Catalog {
     /// The catalog of a store that has just been opened.
     pub(crate) fn new(index: Index, segments: Vec<Segment>) -> Self {
         let mut all = Segments::default();
-        segments.into_iter().for_each(|segment| all.put(Arc::new(segment)));
+        for segment in segments {
+            all.put(Arc::new(segment));
+        }
         Self { index, segments: ArcSwap::from_pointee(all) }
     }
 
@@ -260,9 +270,8 @@ impl Catalog {
         self.segments.load().iter().map(|segment| segment.data_len()).sum()
     }
 
-    /// The place of each key's record, in the order in which they lie on the disk, and the segments to read them
-    /// from, which stay as long as they are held.
-    pub(crate) fn places(&self) -> Result<(Vec<Location>, BTreeMap<u32, Arc<Segment>>)> {
+    /// The place of each key's record at this moment.
+    pub(crate) fn places(&self) -> Result<Places> {
         let mut places = Vec::new();
         let mut held = BTreeMap::new();
         for shard in 0..SHARDS {
@@ -288,7 +297,7 @@ impl Catalog {
             places.extend(of_shard);
         }
         places.sort_unstable();
-        Ok((places, held))
+        Ok(Places { in_order: places, segments: held })
     }
 
     /// How much of each segment is of use, by number.

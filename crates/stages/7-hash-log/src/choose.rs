@@ -3,44 +3,84 @@
 //! A tombstone may go only when no segment that is left holds an older record, since that could be a value of
 //! its key; so it counts as waste only then.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::usage::SegmentUsage;
 
 /// So many sealed segments below a quarter of the usual size are merged, even if all of them is of use. Each
 /// close and each crash leaves a small one.
 const MANY_SMALL: usize = 8;
 
-/// What `compact()` takes: each sealed segment that has anything to give up.
+/// A round of the background may always take so many bytes, however small the segments are.
+const LEAST_ROUND_BYTES: u64 = 8 << 20;
+
+/// A sealed segment of less than so many bytes is a crumb: it is merged with others even while the store closes.
+const CRUMB_BYTES: u64 = 64 << 10;
+
+/// What `compact()` takes: each sealed segment that has anything to give up. If tombstones are held in place by
+/// segments that have nothing to give up themselves, it takes those as well.
 pub(crate) fn on_demand(all: &[SegmentUsage]) -> Vec<u64> {
-    let mut chosen: Vec<u64> = Vec::new();
+    let sealed = || all.iter().filter(|usage| usage.is_sealed);
+    let mut chosen = BTreeSet::new();
     loop {
-        let floor_without = |id| floor(all, |other| other == id || chosen.contains(&other));
-        // Taking one segment may free the tombstones of the next, so it goes on until there is none.
-        let next = all.iter().find(|usage| {
-            usage.is_sealed && !chosen.contains(&usage.id) && reclaimable(usage, floor_without(usage.id)) > 0
-        });
-        match next {
-            Some(usage) => chosen.push(usage.id),
-            None => return chosen,
+        let floor = Floor::without(all, &chosen);
+        let more: Vec<u64> = sealed()
+            .filter(|usage| {
+                !chosen.contains(&usage.id) && reclaimable(usage, floor.without_also(usage.id)) > 0
+            })
+            .map(|usage| usage.id)
+            .collect();
+        // Taking some may free the tombstones of others, so it goes on until there is none.
+        if more.is_empty() {
+            break;
         }
+        chosen.extend(more);
     }
+    let floor = Floor::without(all, &chosen);
+    if sealed().any(|usage| usage.tombstone_bytes > 0 && usage.newest_tombstone >= floor.lowest) {
+        chosen.extend(sealed().map(|usage| usage.id));
+    }
+    chosen.into_iter().collect()
 }
 
-/// What the background takes: sealed segments of which half or more is waste, and small ones if there are many.
+/// What the background takes: sealed segments of which half or more is waste, and small ones if there are many; not
+/// much more than two segments' worth at a time, so that what is done is done even if the process does not live long. If half
+/// of everything is tombstones that other segments hold in place, it takes everything.
 pub(crate) fn in_background(all: &[SegmentUsage], segment_bytes: u64) -> Vec<u64> {
+    let sealed = || all.iter().filter(|usage| usage.is_sealed);
+    let floor = Floor::without(all, &BTreeSet::new());
+    let is_held = |usage: &&SegmentUsage| usage.newest_tombstone >= floor.without_also(usage.id);
+    let held: u64 = sealed().filter(is_held).map(|usage| usage.tombstone_bytes).sum();
+    let total: u64 = sealed().map(|usage| usage.bytes).sum();
+    if held > 0 && held >= total / 2 {
+        return sealed().map(|usage| usage.id).collect();
+    }
     let is_wasteful = |usage: &&SegmentUsage| {
-        let waste = reclaimable(usage, floor(all, |other| other == usage.id));
+        let waste = reclaimable(usage, floor.without_also(usage.id));
         waste > 0 && waste >= usage.bytes / 2
     };
-    let sealed = || all.iter().filter(|usage| usage.is_sealed);
-    let mut chosen: Vec<u64> = sealed().filter(is_wasteful).map(|usage| usage.id).collect();
-    let small: Vec<u64> =
-        sealed().filter(|usage| usage.bytes < segment_bytes / 4).map(|usage| usage.id).collect();
-    if small.len() >= MANY_SMALL {
-        chosen.extend(small);
-        chosen.sort_unstable();
-        chosen.dedup();
+    let mut chosen: BTreeMap<u64, u64> =
+        sealed().filter(is_wasteful).map(|usage| (usage.id, usage.bytes)).collect();
+    let is_small = |usage: &&SegmentUsage| usage.bytes < segment_bytes / 4;
+    if sealed().filter(is_small).count() >= MANY_SMALL {
+        chosen.extend(sealed().filter(is_small).map(|usage| (usage.id, usage.bytes)));
     }
-    chosen
+    let most_bytes = segment_bytes.saturating_mul(2).max(LEAST_ROUND_BYTES);
+    let mut bytes = 0_u64;
+    // Two at least, so that small ones become fewer.
+    let fits = |(place, (_, len)): &(usize, (u64, u64))| {
+        bytes = bytes.saturating_add(*len);
+        *place < 2 || bytes <= most_bytes
+    };
+    chosen.into_iter().enumerate().take_while(fits).map(|(_, (id, _))| id).collect()
+}
+
+/// What is merged while the store closes: crumbs, if there are many. A program that opens, writes a little and
+/// closes would otherwise leave one each time.
+pub(crate) fn crumbs(all: &[SegmentUsage]) -> Vec<u64> {
+    let is_crumb = |usage: &&SegmentUsage| usage.is_sealed && usage.bytes < CRUMB_BYTES;
+    let crumbs: Vec<u64> = all.iter().filter(is_crumb).map(|usage| usage.id).collect();
+    if crumbs.len() >= MANY_SMALL { crumbs } else { Vec::new() }
 }
 
 /// The bytes that compacting a segment would give back, if no segment that is left holds a record with a number
@@ -50,9 +90,33 @@ fn reclaimable(usage: &SegmentUsage, floor: u64) -> u64 {
     usage.dead_bytes() + tombstones
 }
 
-/// The lowest sequence number in the segments that are left when those that `leaves` names are gone.
-pub(crate) fn floor(all: &[SegmentUsage], leaves: impl Fn(u64) -> bool) -> u64 {
-    all.iter().filter(|usage| !leaves(usage.id)).map(|usage| usage.min_sequence).min().unwrap_or(u64::MAX)
+/// The lowest sequence number in the segments that are left when some are gone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Floor {
+    pub(crate) lowest: u64,
+    /// The segment that has it, and the lowest in the others.
+    holder: u64,
+    next: u64,
+}
+
+impl Floor {
+    /// The floor when the segments `gone` are.
+    pub(crate) fn without(all: &[SegmentUsage], gone: &BTreeSet<u64>) -> Self {
+        let mut floor = Self { lowest: u64::MAX, holder: 0, next: u64::MAX };
+        for usage in all.iter().filter(|usage| !gone.contains(&usage.id)) {
+            if usage.min_sequence < floor.lowest {
+                floor = Self { lowest: usage.min_sequence, holder: usage.id, next: floor.lowest };
+            } else {
+                floor.next = floor.next.min(usage.min_sequence);
+            }
+        }
+        floor
+    }
+
+    /// The floor when this segment is gone as well.
+    fn without_also(&self, id: u64) -> u64 {
+        if id == self.holder { self.next } else { self.lowest }
+    }
 }
 
 #[cfg(test)]
@@ -95,14 +159,40 @@ mod tests {
 
     #[test]
     fn tombstones_are_waste_only_when_nothing_older_is_left() {
-        let old_and_alive = [segment(1, 100, 0), segment(2, 0, 100)];
-        assert!(on_demand(&old_and_alive).is_empty());
+        let old_and_alive = [segment(1, 100, 0), segment(2, 0, 40)];
+        let old_and_alive = [old_and_alive[0], SegmentUsage { live_bytes: 60, ..old_and_alive[1] }];
         assert!(in_background(&old_and_alive, 100).is_empty());
+        assert_eq!(on_demand(&old_and_alive), [1, 2], "on demand, what holds them in place is taken as well");
 
         let old_and_dead = [segment(1, 0, 0), segment(2, 0, 100)];
         assert_eq!(on_demand(&old_and_dead), [1, 2], "the first frees the second");
-        assert_eq!(in_background(&old_and_dead, 100), [1], "and the next round takes the second");
+        let few_graves = [segment(1, 0, 0), SegmentUsage { live_bytes: 60, ..segment(2, 0, 40) }];
+        assert_eq!(in_background(&few_graves, 100), [1], "the background takes what is wasteful now");
         assert_eq!(in_background(&old_and_dead[1..], 100), [2]);
+    }
+
+    #[test]
+    fn tombstones_that_are_half_of_everything_are_freed_whatever_holds_them() {
+        let queue = [segment(1, 100, 0), segment(2, 0, 100)];
+        assert_eq!(in_background(&queue, 100), [1, 2]);
+        let mut beside_more = queue.to_vec();
+        beside_more.extend((3..=5).map(|id| segment(id, 100, 0)));
+        assert!(in_background(&beside_more, 100).is_empty());
+    }
+
+    #[test]
+    fn a_round_of_the_background_is_bounded_but_takes_two() {
+        let large = |id| SegmentUsage { bytes: 100 << 20, ..segment(id, 0, 0) };
+        let all: Vec<SegmentUsage> = (1..=9).map(large).collect();
+        assert_eq!(in_background(&all, 1), [1, 2]);
+        assert_eq!(in_background(&all, 200 << 20), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn crumbs_are_merged_at_the_end_once_there_are_eight() {
+        let crumbs_of = |count| (1..=count).map(|id| segment(id, 100, 0)).collect::<Vec<_>>();
+        assert!(crumbs(&crumbs_of(7)).is_empty());
+        assert_eq!(crumbs(&crumbs_of(8)).len(), 8);
     }
 
     #[test]

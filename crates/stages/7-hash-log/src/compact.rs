@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use logladder_engine::{Compacted, Error, Result};
 
-use crate::choose;
+use crate::choose::{self, Floor};
 use crate::copy::Copying;
 use crate::files::hint_name;
 use crate::format::header::SegmentHeader;
@@ -43,7 +43,7 @@ impl Store {
             self.seal()?;
         }
         let chosen = choose::on_demand(&self.catalog.usage());
-        let compacted = self.compact_these(&chosen)?;
+        let compacted = self.compact_these(&chosen, true)?;
         self.with_gain_since(before, compacted)
     }
 
@@ -55,16 +55,23 @@ impl Store {
             if chosen.is_empty() {
                 break;
             }
-            self.compact_these(&chosen)?;
+            self.compact_these(&chosen, true)?;
         }
         Ok(())
+    }
+
+    /// Merges the crumbs that short sessions leave. It takes no longer than opening them did, so it is not stopped.
+    pub(crate) fn compact_crumbs(&self) -> Result<()> {
+        let _one_at_a_time = self.compaction.lock().map_err(|_| Error::panicked())?;
+        let chosen = choose::crumbs(&self.catalog.usage());
+        self.compact_these(&chosen, false).map(drop)
     }
 
     /// Compacts these segments, as far as they are there and sealed.
     pub(crate) fn compact_segments(&self, ids: &[u64]) -> Result<Compacted> {
         let _one_at_a_time = self.compaction.lock().map_err(|_| Error::panicked())?;
         let before = self.folder.disk_bytes()?;
-        let compacted = self.compact_these(ids)?;
+        let compacted = self.compact_these(ids, true)?;
         self.with_gain_since(before, compacted)
     }
 
@@ -73,21 +80,21 @@ impl Store {
         Ok(compacted)
     }
 
-    fn compact_these(&self, ids: &[u64]) -> Result<Compacted> {
+    fn compact_these(&self, ids: &[u64], may_stop: bool) -> Result<Compacted> {
         self.poison.check()?;
         let ids: BTreeSet<u64> = ids.iter().copied().collect();
         let is_source =
             |segment: &&Arc<Segment>| segment.is_sealed() && ids.contains(&u64::from(segment.id()));
         let segments = self.catalog.segments();
         let sources: Vec<Arc<Segment>> = segments.iter().filter(is_source).cloned().collect();
-        let leaves = |id| sources.iter().any(|source| u64::from(source.id()) == id);
+        let leaving = sources.iter().map(|source| u64::from(source.id())).collect();
         // Segments that come while this runs hold only newer records.
-        let floor = choose::floor(&self.catalog.usage(), leaves);
+        let floor = Floor::without(&self.catalog.usage(), &leaving).lowest;
         drop(segments);
         if sources.is_empty() {
             return Ok(Compacted::default());
         }
-        let mut copying = Copying::new(self, floor);
+        let mut copying = Copying::new(self, floor, may_stop);
         let outcome = match copying.run(&sources) {
             Ok(true) => self.install_copies(&sources, &mut copying).map(|()| true),
             unfinished => unfinished,

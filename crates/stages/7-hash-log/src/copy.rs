@@ -25,6 +25,8 @@ pub(crate) struct Copying<'s> {
     store: &'s Store,
     /// The lowest sequence number in the segments that are not compacted.
     floor: u64,
+    /// Whether the end of the engine ends it.
+    may_stop: bool,
     /// The segments that are finished.
     pub(crate) done: Vec<Segment>,
     current: Option<Output>,
@@ -43,8 +45,8 @@ struct Output {
 
 impl<'s> Copying<'s> {
     /// Nothing yet. No segment that is left behind holds a sequence number below `floor`.
-    pub(crate) fn new(store: &'s Store, floor: u64) -> Self {
-        Self { store, floor, done: Vec::new(), current: None, files: Vec::new() }
+    pub(crate) fn new(store: &'s Store, floor: u64, may_stop: bool) -> Self {
+        Self { store, floor, may_stop, done: Vec::new(), current: None, files: Vec::new() }
     }
 
     /// Copies what is still of use in `sources`. Says `false` if it was stopped before it was done.
@@ -59,7 +61,7 @@ impl<'s> Copying<'s> {
             let header = SegmentHeader::decode(source.path(), u64::from(source.id()), bytes)?;
             let mut walk = Walk::of(bytes, &header);
             while let Some(found) = walk.next() {
-                if self.store.signal.is_stopping() {
+                if self.may_stop && self.store.signal.is_stopping() {
                     return Ok(false);
                 }
                 let (offset, record) = found

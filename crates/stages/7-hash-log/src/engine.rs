@@ -109,12 +109,18 @@ impl Engine for HashLog {
         &self.repairs
     }
 
-    /// Ends the compaction thread and seals the active segment, so that the next open reads hints only.
+    /// Ends the compaction thread and seals the active segment, so that the next open reads hints only. Where that
+    /// has left many crumbs, they are merged.
     fn close(mut self: Box<Self>) -> Result<()> {
         let ended = self.background.as_mut().map_or(Ok(()), Background::stop);
         let sealed = self.store.seal();
+        let merged = if self.store.options.compaction == Compaction::Background && sealed.is_ok() {
+            self.store.compact_crumbs()
+        } else {
+            Ok(())
+        };
         let reported = self.store.signal.report();
-        sealed.and(ended).and(reported)
+        sealed.and(ended).and(merged).and(reported)
     }
 
     fn as_iterate(&self) -> Option<&dyn Iterate> {
@@ -130,10 +136,10 @@ impl Iterate for HashLog {
     /// In the order in which the values lie on the disk when it begins, so that they are read in long runs.
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
         let catalog = &self.store.catalog;
-        let (places, segments) = catalog.places()?;
+        let places = catalog.places()?;
         let (mut key, mut value) = (Vec::new(), Vec::new());
-        for place in places {
-            let Some(segment) = segments.get(&place.segment) else { continue };
+        for place in places.in_order {
+            let Some(segment) = places.segments.get(&place.segment) else { continue };
             segment.with_record(place, |record| {
                 key.clear();
                 key.extend_from_slice(record.key);
@@ -170,7 +176,11 @@ impl OpenOn for HashLog {
         let repairs = std::mem::take(&mut recovered.repairs);
         let store = Arc::new(Store::new(folder, options, recovered));
         let background = match options.compaction {
-            Compaction::Background => Some(Background::start(&store)?),
+            Compaction::Background => {
+                // What the last process left may be worth it.
+                store.signal.wake();
+                Some(Background::start(&store)?)
+            }
             Compaction::OnDemand => None,
         };
         Ok(Self { background, store, repairs })

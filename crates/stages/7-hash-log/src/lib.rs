@@ -66,11 +66,12 @@
 //!
 //! # What this stage does not do; the next one fixes it
 //!
-//! The index holds every key, so the keys must fit in memory; and it is a hash map, so keys come in no order,
-//! and a range of them cannot be asked for. Stage 8 sorts the log.
+//! The index takes some fifteen bytes of memory a key; and it is a hash table, so keys come in no order, and a
+//! range of them cannot be asked for. Stage 8 sorts the log.
 //!
-//! Some things are as simple here as they can be, where they could be faster: one lock around the index, one
-//! around the writer and its syncs, and a pause in which a full segment is sealed.
+//! Some things are as simple here as they can be, where they could be faster: one lock
+//! around the writer and its syncs, and a pause in which a full segment is sealed. Each segment is a memory map, of
+//! which Linux allows a process some 65,000.
 //!
 //! # Examples
 //!

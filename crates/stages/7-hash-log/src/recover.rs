@@ -12,7 +12,7 @@ use logladder_engine::{Error, Repair, Result};
 
 use crate::catalog::Catalog;
 use crate::files::{FileKind, MANIFEST, check_id, hint_name, segment_name};
-use crate::format::header::{FOOTER_LEN, Footer, SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::format::header::{FOOTER_LEN, Footer, Origin, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::hint;
 use crate::format::manifest::Manifest;
 use crate::format::{Flaw, index};
@@ -57,7 +57,12 @@ impl Files {
     fn in_folder(folder: &StoreFolder) -> Result<Self> {
         let mut files = Self { has_manifest: false, segments: BTreeSet::new(), hints: BTreeSet::new() };
         for entry in folder.list()? {
-            match FileKind::of(&entry.name) {
+            let kind = FileKind::of(&entry.name);
+            if entry.is_dir && kind.is_some() {
+                let what = "a folder stands where a file of the store belongs: move it away";
+                return Err(Error::corrupt(&folder.path(&entry.name), 0, what));
+            }
+            match kind {
                 Some(FileKind::Manifest) => files.has_manifest = true,
                 Some(FileKind::Segment(id)) => {
                     files.segments.insert(id);
@@ -86,6 +91,22 @@ impl Files {
             }
         }
         Ok(Manifest::default())
+    }
+
+    /// That no segment which is not listed holds anything that is nowhere else. A segment is listed before the first
+    /// set is written into it, so one with sets that is newer than the list means that the list is an older one.
+    fn check_orphans(&self, folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
+        for &id in self.segments.difference(&manifest.segments).filter(|&&id| id >= manifest.next_segment) {
+            let path = folder.path(&segment_name(id));
+            let bytes = folder.disk().map(&path)?;
+            let is_copy = SegmentHeader::decode(&path, id, &bytes)
+                .is_ok_and(|header| header.origin == Origin::Compaction);
+            if !is_copy && !scan::is_zero_from(&bytes, SEGMENT_HEADER_LEN as u64) {
+                let what = format!("it does not know of {}: it is older than that file", segment_name(id));
+                return Err(Error::corrupt(&folder.path(MANIFEST), 0, what));
+            }
+        }
+        Ok(())
     }
 
     /// Removes what belongs to no list: the copies of a compaction that was not installed, or the sources of one
@@ -117,6 +138,7 @@ struct Looked {
 /// Looks at every segment that `manifest` lists, and changes nothing.
 fn look(folder: &StoreFolder, files: &Files, manifest: &Manifest) -> Result<Looked> {
     let mut looked = Looked::default();
+    files.check_orphans(folder, manifest)?;
     for &id in &manifest.segments {
         let path = folder.path(&segment_name(id));
         if !files.segments.contains(&id) {

@@ -42,7 +42,7 @@ impl<'b> Walk<'b> {
             if found != expected {
                 return Err(Flaw::Sequence { expected, found });
             }
-            self.expected = Some(expected + 1);
+            self.expected = Some(expected.saturating_add(1));
         }
         let start = self.offset as u64;
         self.offset += record.bytes.len();
@@ -196,7 +196,7 @@ pub(crate) fn judge_tail(bytes: &[u8], start: usize, expected: u64, origin: Orig
 /// The number is what makes this cheap, and safe from records of another store that lie inside a value: each
 /// record takes at least 16 bytes, so only so many can have been here.
 fn find_record(bytes: &[u8], starts: Range<usize>, expected: u64) -> Option<usize> {
-    let furthest = expected + (bytes.len() - starts.start) as u64 / 16 + 1;
+    let furthest = expected.saturating_add((bytes.len() - starts.start) as u64 / 16 + 1);
     starts.into_iter().find(|&start| {
         let rest = &bytes[start..];
         sequence_at(rest).is_some_and(|sequence| (expected..=furthest).contains(&sequence))

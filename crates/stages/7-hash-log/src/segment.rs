@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use logladder_disk::{File, Map};
+use logladder_disk::{Disk, File, Map};
 use logladder_engine::{Error, Result};
 
 use crate::format::header::{Footer, SEGMENT_HEADER_LEN};
@@ -28,7 +28,25 @@ enum Body {
     /// Records are still appended.
     Growing(Arc<dyn File>),
     /// It has its footer, and will never change.
-    Sealed { map: Map, footer: Footer },
+    Sealed { bytes: SealedBytes, footer: Footer },
+}
+
+/// All bytes of a sealed segment, in place.
+#[derive(Debug)]
+enum SealedBytes {
+    Map(Map),
+    /// The reserve that the segment grew in. It is mapped already, and its pages are warm.
+    Reserve(Arc<dyn File>),
+}
+
+impl SealedBytes {
+    fn get(&self) -> &[u8] {
+        match self {
+            Self::Map(map) => map,
+            // A file that is not mapped is never put here.
+            Self::Reserve(file) => file.bytes().unwrap_or_default(),
+        }
+    }
 }
 
 impl Segment {
@@ -41,20 +59,23 @@ impl Segment {
     /// A segment that ends with `footer` and has these tombstones, of which nothing else counts yet.
     pub(crate) fn sealed(id: u32, path: &Path, map: Map, footer: Footer, tombstones: Tombstones) -> Self {
         let path = path.to_path_buf();
-        let body = Body::Sealed { map, footer };
+        let body = Body::Sealed { bytes: SealedBytes::Map(map), footer };
         Self { id, path, min_sequence: footer.min_sequence, body, usage: Arc::new(Usage::of(tombstones)) }
     }
 
     /// The sealed form of this growing segment. The two share what is known of its use.
-    pub(crate) fn into_sealed(&self, map: Map, footer: Footer) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// It has to be mapped, and cannot be.
+    pub(crate) fn to_sealed(&self, disk: &dyn Disk, footer: Footer) -> Result<Self> {
         let (path, usage) = (self.path.clone(), Arc::clone(&self.usage));
-        Self {
-            id: self.id,
-            path,
-            min_sequence: footer.min_sequence,
-            body: Body::Sealed { map, footer },
-            usage,
-        }
+        let bytes = match &self.body {
+            Body::Growing(file) if file.bytes().is_some() => SealedBytes::Reserve(Arc::clone(file)),
+            _ => SealedBytes::Map(disk.map(&path)?),
+        };
+        let body = Body::Sealed { bytes, footer };
+        Ok(Self { id: self.id, path, min_sequence: footer.min_sequence, body, usage })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -104,7 +125,7 @@ impl Segment {
     pub(crate) fn sealed_bytes(&self) -> Option<&[u8]> {
         match &self.body {
             Body::Growing(_) => None,
-            Body::Sealed { map, .. } => Some(map),
+            Body::Sealed { bytes, .. } => Some(bytes.get()),
         }
     }
 
@@ -121,7 +142,7 @@ impl Segment {
         let offset = u64::from(location.offset);
         let in_place = match &self.body {
             Body::Growing(file) => file.bytes(),
-            Body::Sealed { map, .. } => Some(&**map),
+            Body::Sealed { bytes, .. } => Some(bytes.get()),
         };
         let copied;
         let bytes = match (in_place, &self.body) {

@@ -132,11 +132,9 @@ pub(crate) fn write_hint(folder: &StoreFolder, id: u64, hint: &[u8]) {
 ///
 /// It is past four gigabytes: no segment of this store can be.
 pub(crate) fn location(id: u32, offset: u64, folder: &StoreFolder) -> Result<Location> {
-    match u32::try_from(offset) {
-        Ok(offset) => Ok(Location { segment: id, offset }),
-        Err(_) => {
-            let far = io::Error::other("a record begins past four gigabytes of its segment");
-            Err(Error::io("index the records of", &folder.path(&segment_name(u64::from(id))), far))
-        }
-    }
+    let offset = u32::try_from(offset).map_err(|_| {
+        let far = io::Error::other("a record begins past four gigabytes of its segment");
+        Error::io("index the records of", &folder.path(&segment_name(u64::from(id))), far)
+    })?;
+    Ok(Location { segment: id, offset })
 }

@@ -76,7 +76,9 @@ impl Store {
         self.poison.guard(self.seal_active(&active).and_then(|()| {
             let manifest = Manifest { active: None, ..writer.manifest.clone() };
             self.install(&mut writer, manifest)
-        }))
+        }))?;
+        self.signal.wake();
+        Ok(())
     }
 
     /// Appends one record, and says where it is.
@@ -142,9 +144,8 @@ impl Store {
         file.truncate(file.len())?;
         file.sync()?;
         write_hint(&self.folder, id, &contents.hint);
-        let map = self.disk().map(file.path())?;
         if let Some(growing) = self.catalog.segments().get(active.id) {
-            self.catalog.add(growing.into_sealed(map, contents.footer));
+            self.catalog.add(growing.to_sealed(self.disk(), contents.footer)?);
         }
         Ok(())
     }
@@ -152,7 +153,7 @@ impl Store {
     /// Makes the file of the segment `id`.
     fn create_segment(&self, id: u64, first_sequence: u64, record_len: u64) -> Result<Active> {
         let short_id = check_id(self.folder.dir(), id)?;
-        let capacity = self.capacity_for(record_len)?;
+        let capacity = self.capacity_for(record_len);
         let path = self.folder.path(&segment_name(id));
         // Where no space can be reserved, each append is a write(2) instead of a copy. If there is no space at
         // all, that is what fails.
@@ -168,11 +169,11 @@ impl Store {
     }
 
     /// As much as the store holds already, within the options; and at least what the record needs.
-    fn capacity_for(&self, record_len: u64) -> Result<u64> {
+    fn capacity_for(&self, record_len: u64) -> u64 {
         let needed = SEGMENT_HEADER_LEN as u64 + record_len + FOOTER_LEN as u64;
         let largest = self.options.segment_bytes;
         let usual = self.catalog.data_bytes().clamp(largest.min(FIRST_SEGMENT_BYTES), largest);
-        Ok(usual.max(needed))
+        usual.max(needed)
     }
 }
 

@@ -10,7 +10,7 @@ use super::Location;
 /// a key takes between 13.3 and 15.4 bytes.
 const USED_OF_TEN: usize = 9;
 const GROWTH: usize = 7;
-/// Slots behind the last home, for what is pushed to the right there.
+/// Slots behind the last home, for what is pushed to the right there. There may be more if they are needed.
 const OVERHANG: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,7 @@ impl Slot {
 pub(super) struct Shard {
     /// One for each home, and the overhang.
     slots: Vec<Slot>,
+    homes: usize,
     len: usize,
 }
 
@@ -74,22 +75,17 @@ impl Shard {
     }
 
     pub(super) fn insert(&mut self, fingerprint: u32, location: Location) {
-        if (self.len + 1) * 10 > self.homes() * USED_OF_TEN {
+        if (self.len + 1) * 10 > self.homes * USED_OF_TEN {
             self.grow();
         }
-        let slot = Slot { fingerprint, location };
-        loop {
-            let place = self.first_of(fingerprint);
-            let run = self.slots[place..].iter().position(Slot::is_empty);
-            if let Some(run) = run {
-                self.slots.copy_within(place..place + run, place + 1);
-                self.slots[place] = slot;
-                self.len += 1;
-                return;
-            }
-            // The overhang is full, which is possible and rare.
-            self.grow();
+        let place = self.first_of(fingerprint);
+        let run = self.slots[place..].iter().take_while(|slot| !slot.is_empty()).count();
+        if place + run == self.slots.len() {
+            self.lengthen();
         }
+        self.slots.copy_within(place..place + run, place + 1);
+        self.slots[place] = Slot { fingerprint, location };
+        self.len += 1;
     }
 
     pub(super) fn remove(&mut self, fingerprint: u32, location: Location) -> bool {
@@ -115,7 +111,7 @@ impl Shard {
         let rewritten = |slot: &Slot| to(slot.location).map(|location| Slot { location, ..*slot });
         let kept: Vec<Slot> =
             self.slots.iter().filter(|slot| !slot.is_empty()).filter_map(rewritten).collect();
-        self.lay_out(self.homes(), &kept);
+        self.lay_out(self.homes, &kept);
     }
 
     /// Where the search for this fingerprint begins to be of interest: the first slot from its home on that is
@@ -126,43 +122,40 @@ impl Shard {
         home + self.slots[home..].iter().take_while(before).count()
     }
 
-    fn homes(&self) -> usize {
-        self.slots.len().saturating_sub(OVERHANG)
-    }
-
     #[allow(
         clippy::cast_possible_truncation,
         reason = "the product's upper half is below the number of homes"
     )]
     fn home(&self, fingerprint: u32) -> usize {
-        ((u64::from(fingerprint) * self.homes() as u64) >> 32) as usize
+        ((u64::from(fingerprint) * self.homes as u64) >> 32) as usize
     }
 
     fn grow(&mut self) {
         let slots: Vec<Slot> = self.slots.iter().filter(|slot| !slot.is_empty()).copied().collect();
-        let homes = self.homes();
+        let homes = self.homes;
         self.lay_out(homes + homes / GROWTH + 4, &slots);
     }
 
-    /// Begins anew with so many homes, or more, and these slots, which are in order.
-    fn lay_out(&mut self, mut homes: usize, slots: &[Slot]) {
-        'larger: loop {
-            self.slots = Vec::new();
-            self.slots.reserve_exact(homes + OVERHANG);
-            self.slots.resize(homes + OVERHANG, EMPTY);
-            let mut next = 0;
-            for slot in slots {
-                let place = self.home(slot.fingerprint).max(next);
-                if place >= self.slots.len() {
-                    homes += homes / GROWTH + 4;
-                    continue 'larger;
-                }
-                self.slots[place] = *slot;
-                next = place + 1;
+    /// Begins anew with so many homes and these slots, which are in order.
+    fn lay_out(&mut self, homes: usize, slots: &[Slot]) {
+        (self.slots, self.homes, self.len) = (Vec::new(), homes, slots.len());
+        self.slots.reserve_exact(homes + OVERHANG);
+        self.slots.resize(homes + OVERHANG, EMPTY);
+        let mut next = 0;
+        for slot in slots {
+            let place = self.home(slot.fingerprint).max(next);
+            while place >= self.slots.len() {
+                self.lengthen();
             }
-            self.len = slots.len();
-            return;
+            self.slots[place] = *slot;
+            next = place + 1;
         }
+    }
+
+    /// Adds to the overhang.
+    fn lengthen(&mut self) {
+        self.slots.reserve_exact(OVERHANG);
+        self.slots.resize(self.slots.len() + OVERHANG, EMPTY);
     }
 }
 

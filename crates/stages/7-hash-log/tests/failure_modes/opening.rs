@@ -3,6 +3,7 @@
 use logladder_disk::crash::Recording;
 use logladder_disk::{Fault, Filter, RecordingDisk};
 use logladder_engine::{Engine, Error, SyncPolicy};
+use logladder_hash_log::Options;
 
 use crate::bench::{
     bytes, close, contents, names, on_demand, open, open_with, pairs, path, refused, with_file,
@@ -93,8 +94,7 @@ fn a_flipped_bit_anywhere_in_the_manifest_is_refused() {
 fn a_file_that_is_not_listed_is_removed_and_a_stranger_is_left_alone() {
     let disk = RecordingDisk::new();
     store_with(&disk, "a", "1");
-    let copy = bytes(&disk, SEGMENT);
-    let disk = with_file(&disk, "segment-0000000007.log", copy);
+    let disk = with_file(&disk, "segment-0000000007.log", vec![0; 500]);
     let disk = with_file(&disk, "segment-0000000008.hint", b"?".to_vec());
     let disk = with_file(&disk, "notes.txt", b"mine".to_vec());
     let disk = with_file(&disk, "segment-0000000001.log.torn-99", b"kept".to_vec());
@@ -102,6 +102,31 @@ fn a_file_that_is_not_listed_is_removed_and_a_stranger_is_left_alone() {
     assert_eq!(names(&disk, ".log"), [SEGMENT]);
     assert_eq!(names(&disk, ".hint"), ["segment-0000000001.hint"]);
     assert_eq!((names(&disk, ".txt").len(), names(&disk, "-99").len()), (1, 1));
+}
+
+#[test]
+fn a_manifest_older_than_a_segment_with_sets_is_refused_and_nothing_is_removed() {
+    let disk = RecordingDisk::new();
+    store_with(&disk, "a", "1");
+    let older = bytes(&disk, "MANIFEST");
+    store_with(&disk, "b", "2");
+    let disk = with_file(&disk, "MANIFEST", older);
+    let before = names(&disk, "");
+    let error = open(&disk).unwrap_err();
+    assert!(error.to_string().contains("segment-0000000002.log"), "{error}");
+    assert_eq!(names(&disk, ""), before);
+}
+
+#[test]
+fn a_thousand_short_sessions_leave_few_files() {
+    let disk = RecordingDisk::new();
+    for n in 0..1_000_u32 {
+        let store = open_with(&disk, Options::default()).unwrap();
+        store.set(b"key", &n.to_le_bytes()).unwrap();
+        close(store);
+    }
+    assert!(names(&disk, "").len() < 40, "{:?}", names(&disk, ""));
+    assert_eq!(open(&disk).unwrap().get(b"key").unwrap().unwrap(), 999_u32.to_le_bytes());
 }
 
 /// Failure mode 21: what is newest is a matter of sequence numbers, which survive even a compaction that removes
