@@ -46,7 +46,7 @@ pub use poison::Poison;
 pub use real::RealDisk;
 pub use recording::{Fault, Filter, Op, RecordingDisk};
 pub use replace::{TEMPORARY_SUFFIX, replace};
-pub use tail::{TORN_INFIX, cut_torn_tail};
+pub use tail::{TORN_INFIX, cut_torn_tail, end_without_zeros};
 
 /// An engine that can be opened on any disk: what a crash test asks of it.
 pub trait OpenOn: Open {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use logladder_engine::{Error, Result, SyncPolicy};
 
-use crate::{Disk, parent};
+use crate::{Disk, File, parent};
 
 /// What the name of a temporary file ends with: one that a crash interrupted. [`StoreFolder::open`] removes
 /// them.
@@ -24,12 +24,21 @@ pub const TEMPORARY_SUFFIX: &str = ".tmp";
 /// The system refused. If it was the last step that failed, which of the two files survives a power loss is
 /// not known.
 pub fn replace(disk: &dyn Disk, path: &Path, contents: &[&[u8]], policy: SyncPolicy) -> Result<()> {
+    let mut pieces = contents.iter();
+    replace_with(disk, path, policy, |file| pieces.try_for_each(|piece| file.append(piece).map(drop)))
+}
+
+/// [`replace`] with what `write` appends to the new file: for contents that are too long to be in memory.
+pub(crate) fn replace_with(
+    disk: &dyn Disk,
+    path: &Path,
+    policy: SyncPolicy,
+    write: impl FnOnce(&dyn File) -> Result<()>,
+) -> Result<()> {
     let temporary = temporary_path(path);
     match disk.create(&temporary) {
         Ok(file) => {
-            for piece in contents {
-                file.append(piece)?;
-            }
+            write(&*file)?;
             if policy != SyncPolicy::Never {
                 file.sync()?;
             }
@@ -37,7 +46,7 @@ pub fn replace(disk: &dyn Disk, path: &Path, contents: &[&[u8]], policy: SyncPol
         // Left over from a failed replacement in this very process; the next attempt starts afresh.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
             disk.remove(&temporary)?;
-            return replace(disk, path, contents, policy);
+            return replace_with(disk, path, policy, write);
         }
         Err(error) => return Err(error),
     }

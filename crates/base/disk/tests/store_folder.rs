@@ -218,3 +218,41 @@ fn two_tails_cut_at_the_same_place_are_both_kept() {
     assert_eq!(disk.read(&path("log.torn-5")).unwrap(), b"first");
     assert_eq!(disk.read(&path("log.torn-5-1")).unwrap(), b"second");
 }
+
+#[test]
+fn a_tail_is_kept_up_to_its_last_byte_that_is_no_zero_and_reported_whole() {
+    for (tail, kept) in
+        [(&b"torn\0\0\0"[..], &b"torn"[..]), (b"\0\0to\0rn", b"\0\0to\0rn"), (b"\0\0\0\0", b"")]
+    {
+        let disk = disk_with(&[("log", &[b"good|", tail].concat())]);
+        let repair = cut_torn_tail(&disk, &*disk.open(&path("log")).unwrap(), 5).unwrap();
+        assert_eq!((repair.offset, repair.len), (5, tail.len() as u64));
+        assert_eq!(disk.read(&repair.kept).unwrap(), kept);
+        assert_eq!(disk.read(&path("log")).unwrap(), b"good|");
+    }
+}
+
+#[test]
+fn a_tail_longer_than_a_block_is_kept_byte_for_byte() {
+    let tail: Vec<u8> = (0..700_000_u32).map(|number| (number % 251) as u8 + 1).collect();
+    let disk = disk_with(&[("log", &[b"good|", &tail[..]].concat())]);
+    for _ in 0..2 {
+        let repair = cut_torn_tail(&disk, &*disk.open(&path("log")).unwrap(), 5).unwrap();
+        // The same bytes at the same place, as after a crash in between, are kept once.
+        assert_eq!(repair.kept, path("log.torn-5"));
+        assert!(disk.read(&repair.kept).unwrap() == tail);
+        disk.open(&path("log")).unwrap().append(&tail).unwrap();
+    }
+}
+
+#[test]
+fn a_gigabyte_of_zeros_is_cut_and_reported_and_takes_no_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    std::fs::write(&log, b"good|").unwrap();
+    std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(1 << 30).unwrap();
+    let repair = cut_torn_tail(&RealDisk, &*RealDisk.open(&log).unwrap(), 5).unwrap();
+    assert_eq!(repair.len, (1 << 30) - 5);
+    assert_eq!(std::fs::metadata(&repair.kept).unwrap().len(), 0);
+    assert_eq!(std::fs::read(&log).unwrap(), b"good|");
+}

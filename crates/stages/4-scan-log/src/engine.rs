@@ -201,7 +201,7 @@ impl Open for ScanLog {
 impl OpenOn for ScanLog {
     fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
         let is_ours = |name: &str| name == LOG_FILE || name == CHECKSUM_FILE;
-        let folder = StoreFolder::open(disk, dir, STAGE, FORMAT_VERSION, is_ours)?;
+        let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION, is_ours)?;
         let recovered = recover(&folder, options.sync)?;
         Ok(Self {
             folder,

@@ -6,7 +6,7 @@
 //! - A line whose checksum is another's is damaged: no crash does that, since zeros and missing bytes make a
 //!   line unreadable or a checksum incomplete.
 //! - What cannot be read is the unfinished last write, if no line after it can be read: that is the tail
-//!   rule. But a line with its line feed, without zeros and with a checksum was whole once. It is damaged.
+//!   rule. But a line with its line feed and without zeros was whole once. It is damaged, or a stranger's.
 //!
 //! Damage is an error, and the files stay as they are. Otherwise the unfinished line is cut off, and then
 //! [`fit_checksums`] makes the other file fit. Each step leads back to the same place if a crash interrupts it.
@@ -46,16 +46,24 @@ pub(crate) fn recover(folder: &StoreFolder, policy: SyncPolicy) -> Result<Recove
     let (log_path, checksum_path) = (folder.path(LOG_FILE), folder.path(CHECKSUM_FILE));
     let checksums = open_if_there(disk, &checksum_path)?;
     let log = match open_if_there(disk, &log_path)? {
-        Some(log) => log,
         None if checksums.as_ref().is_some_and(|checksums| !checksums.is_empty()) => {
             let what = format!(
                 "it is missing, and {CHECKSUM_FILE} proves that it was there; to start empty, remove that file too"
             );
             return Err(Error::corrupt(&log_path, 0, what));
         }
+        log => log,
+    };
+    let found = match &log {
+        Some(log) => examine(&**log, checksums.as_deref())?,
+        None => Found::default(),
+    };
+    // Both files can be read. From here on they are changed.
+    folder.claim()?;
+    let log = match log {
+        Some(log) => log,
         None => disk.create(&log_path)?,
     };
-    let found = examine(&*log, checksums.as_deref())?;
     let is_ours = checksums.is_some();
     let checksums = match checksums {
         Some(checksums) => checksums,
@@ -135,7 +143,10 @@ fn examine(log: &dyn File, checksums: Option<&dyn File>) -> Result<Found> {
         }
     }
     match bad {
-        Some(bad) if !bad.can_be_unfinished => Err(bad.error(log)),
+        // A file of which not one line can be read was not begun by this crate, unless its checksums say so.
+        Some(bad) if !bad.can_be_unfinished || (found.lines == 0 && checksums.is_none()) => {
+            Err(bad.error(log))
+        }
         _ => Ok(found),
     }
 }
@@ -149,8 +160,7 @@ impl Found {
             why,
             can_be_unfinished,
         };
-        let entry = line::parse(line.bytes)
-            .map_err(|why| bad(why, recorded == Recorded::Nothing || is_cut_short(line)))?;
+        let entry = line::parse(line.bytes).map_err(|why| bad(why, is_cut_short(line)))?;
         match recorded {
             Recorded::Crc(crc)
                 if crc != crc32fast::hash(line.bytes) && !sabotage::skips(Rule::ChecksumCheck) =>

@@ -173,10 +173,38 @@ fn a_last_line_that_was_whole_once_is_damaged_and_not_unfinished() {
     let mut log = LINES.concat().into_bytes();
     log[start] = b'{';
     is_refused(&with_log(log.clone()), LOG_FILE, start, "line 4: it is no entry");
-    // Without a checksum nobody can tell: then the tail rule cuts it off.
+    // Without a checksum as well: an unfinished write has no line feed, or zeros.
     let mut tree = with_log(log.clone());
     tree.take(&path(CHECKSUM_FILE));
+    is_refused(&tree, LOG_FILE, start, "line 4: it is no entry");
+    log.pop();
+    tree.put(&path(LOG_FILE), log.clone());
     opens_as(&tree, &LINES[..3], &[(LOG_FILE, start, &log[start..])]);
+}
+
+#[test]
+fn a_file_of_which_no_line_is_an_entry_is_a_strangers_and_is_left_alone() {
+    for stranger in [
+        &b"{\"theme\":\"dark\"}\n"[..],
+        b"{\n  \"theme\": \"dark\"\n}\n",
+        b"{\"theme\":\"dark\"}",
+        b"[\"a\",1]\n",
+        b"[\"a\",\"1\",false,0]\n",
+        b"[\"a\",\"1\",true]\n",
+        b"\xef\xbb\xbf[\"a\",\"1\",false]\n",
+        b"[\"a\",\"1\",false]\r[\"b\",\"2\",false]\r",
+        b"[\0\"\0a\0\"\0]\0",
+    ] {
+        let mut tree = Tree::default();
+        tree.put(&path(LOG_FILE), stranger.to_vec());
+        let disk = RecordingDisk::from_tree(tree);
+        let error = open(&disk).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { offset: 0, .. }), "{error}");
+        assert_eq!(disk.read(&path(LOG_FILE)).unwrap(), stranger);
+        let names: Vec<String> =
+            disk.list(Path::new(DIR)).unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(names, ["LOGLADDER", LOG_FILE], "nothing but an empty lock file is added");
+    }
 }
 
 #[test]

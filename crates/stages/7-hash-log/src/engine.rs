@@ -171,7 +171,7 @@ impl Open for HashLog {
 impl OpenOn for HashLog {
     fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
         let owns = |name: &str| FileKind::of(name).is_some();
-        let folder = StoreFolder::open(disk, dir, STAGE, FORMAT_VERSION.into(), owns)?;
+        let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION.into(), owns)?;
         let mut recovered = recover(&folder)?;
         let repairs = std::mem::take(&mut recovered.repairs);
         let store = Arc::new(Store::new(folder, options, recovered));

@@ -41,6 +41,7 @@ pub(crate) fn recover(folder: &StoreFolder) -> Result<Recovered> {
     let files = Files::in_folder(folder)?;
     let manifest = files.manifest(folder)?;
     let looked = look(folder, &files, &manifest)?;
+    folder.claim()?;
     let recovered = repair(folder, looked, manifest)?;
     files.remove_orphans(folder, &recovered.manifest)?;
     Ok(recovered)
