@@ -53,7 +53,10 @@ pub fn end_without_zeros(file: &dyn File, from: u64) -> Result<u64> {
         // At most BLOCK_LEN.
         block.resize(usize::try_from(end - start).unwrap_or(0), 0);
         file.read_at(start, &mut block)?;
-        if let Some(last) = block.iter().rposition(|&byte| byte != 0) {
+        // The whole block at once first: a processor does that many times faster than it looks for a byte.
+        if block.iter().fold(0, |all, byte| all | byte) != 0
+            && let Some(last) = block.iter().rposition(|&byte| byte != 0)
+        {
             return Ok(start + last as u64 + 1);
         }
         end = start;

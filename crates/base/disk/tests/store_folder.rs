@@ -246,13 +246,13 @@ fn a_tail_longer_than_a_block_is_kept_byte_for_byte() {
 }
 
 #[test]
-fn a_gigabyte_of_zeros_is_cut_and_reported_and_takes_no_space() {
+fn a_long_tail_of_zeros_is_cut_and_reported_and_takes_no_space() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     std::fs::write(&log, b"good|").unwrap();
-    std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(1 << 30).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(1 << 28).unwrap();
     let repair = cut_torn_tail(&RealDisk, &*RealDisk.open(&log).unwrap(), 5).unwrap();
-    assert_eq!(repair.len, (1 << 30) - 5);
+    assert_eq!(repair.len, (1 << 28) - 5);
     assert_eq!(std::fs::metadata(&repair.kept).unwrap().len(), 0);
     assert_eq!(std::fs::read(&log).unwrap(), b"good|");
 }
