@@ -20,15 +20,16 @@ const BLOCK_LEN: u64 = 256 * 1024;
 /// crash in between leads back here, and nothing that was written is ever thrown away. It is the caller who
 /// knows that no valid record follows.
 ///
-/// Zeros at the very end are not copied: a file may have gigabytes of them that take no space on the disk, and
-/// [`Repair::len`], which counts them, says all there is to know. A tail of nothing else leaves an empty file.
+/// Of the zeros at the very end, no more than 256 KiB are copied: a file may have gigabytes of them that take no
+/// space on the disk. [`Repair::len`] counts them all, which is all there is to know about them.
 ///
 /// # Errors
 ///
 /// The system refused. The file is then as it was, or cut with its tail kept.
 pub fn cut_torn_tail(disk: &dyn Disk, file: &dyn File, offset: u64) -> Result<Repair> {
     let len = file.len().saturating_sub(offset);
-    let tail = offset..end_without_zeros(file, offset)?;
+    let zeros_start = end_without_zeros(file, offset)?;
+    let tail = offset..zeros_start.saturating_add(BLOCK_LEN).min(file.len()).max(offset);
     let kept = kept_path(disk, file, &tail)?;
     replace_with(disk, &kept, SyncPolicy::Always, |copy| {
         for_each_block(file, &tail, |_, bytes| copy.append(bytes).map(|_| true)).map(drop)
