@@ -42,7 +42,8 @@
 //! Damage: a line in the middle that cannot be read, or one whose checksum is another's, is refused with its
 //! offset and number; no file is changed. If the log was cut short, the checksums that have lost their lines
 //! are cut off too, kept and reported. A log from elsewhere, with no `store.json.crc32`, is accepted if every
-//! line can be read, and gets one. Checksums are compared when the store is opened; a line that rots later is
+//! line can be read, and gets one; its last line may lack the line feed, and gets that too. A file that cannot
+//! be read from its first line on is a stranger's, and refused. Checksums are compared when the store is opened; a line that rots later is
 //! noticed only if it can no longer be read.
 //!
 //! # What this stage does not do; the next one fixes it

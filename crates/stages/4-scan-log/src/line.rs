@@ -40,7 +40,14 @@ pub(crate) fn beginning(key: &[u8]) -> Vec<u8> {
 
 /// What `line` says, or why it says nothing.
 pub(crate) fn parse(line: &[u8]) -> Result<Entry<'_>, String> {
-    let Some(text) = line.strip_suffix(b"\n") else { return Err("it has no end".into()) };
+    match line.strip_suffix(b"\n") {
+        Some(text) => parse_text(text),
+        None => Err("it has no end".into()),
+    }
+}
+
+/// What a line says whose line feed has been taken off, or never was there.
+pub(crate) fn parse_text(text: &[u8]) -> Result<Entry<'_>, String> {
     let (key, value, is_deleted): (&RawValue, &RawValue, bool) =
         serde_json::from_slice(text).map_err(|error| format!("it is no entry: {}", place(&error)))?;
     let key = decode_raw(key).map_err(|error| format!("its key: {error}"))?;

@@ -2,19 +2,24 @@
 //!
 //! First nothing is changed. [`examine`] reads the log once, line by line, beside its checksums:
 //!
-//! - A line that can be read and has its checksum, or has none yet, is sound.
+//! - A line that can be read and has its checksum, or has none yet, is sound. Only the last one may lack its
+//!   line feed, which it then gets.
 //! - A line whose checksum is another's is damaged: no crash does that, since zeros and missing bytes make a
 //!   line unreadable or a checksum incomplete.
-//! - What cannot be read is the unfinished last write, if no line after it can be read: that is the tail
-//!   rule. But a line with its line feed and without zeros was whole once. It is damaged, or a stranger's.
+//! - A line that cannot be read, and has its line feed and no zeros, is damaged or was never an entry: a write
+//!   ends with the line feed, so what a crash leaves of it has none, or zeros.
+//! - Anything else that cannot be read is the unfinished last write, if no line after it can be read: that is
+//!   the tail rule. But it holds for logs of ours only. One without checksums is taken for ours if there are
+//!   lines before, all as this crate writes them; otherwise it is a stranger's file, and refused.
 //!
-//! Damage is an error, and the files stay as they are. Otherwise the unfinished line is cut off, and then
-//! [`fit_checksums`] makes the other file fit. Each step leads back to the same place if a crash interrupts it.
+//! Damage is an error, and the files stay as they are. Otherwise the folder is claimed, the unfinished line is
+//! cut off, and then [`fit_checksums`] makes the other file fit. Each step leads back to the same place if a
+//! crash interrupts it.
 
 use std::path::Path;
 
 use logladder_disk::sabotage::{self, Rule};
-use logladder_disk::{Disk, File, StoreFolder, cut_torn_tail};
+use logladder_disk::{Disk, File, StoreFolder, cut_torn_tail, end_without_zeros};
 use logladder_engine::{Error, Repair, Result, SyncPolicy};
 
 use crate::checksums::{self, CHECKSUM_FILE, Checksums, RECORD_LEN, Recorded};
@@ -45,38 +50,36 @@ pub(crate) fn recover(folder: &StoreFolder, policy: SyncPolicy) -> Result<Recove
     let disk = &**folder.disk();
     let (log_path, checksum_path) = (folder.path(LOG_FILE), folder.path(CHECKSUM_FILE));
     let checksums = open_if_there(disk, &checksum_path)?;
-    let log = match open_if_there(disk, &log_path)? {
+    let log = open_if_there(disk, &log_path)?;
+    let mut found = match &log {
+        Some(log) => examine(&**log, checksums.as_deref())?,
         None if checksums.as_ref().is_some_and(|checksums| !checksums.is_empty()) => {
             let what = format!(
                 "it is missing, and {CHECKSUM_FILE} proves that it was there; to start empty, remove that file too"
             );
             return Err(Error::corrupt(&log_path, 0, what));
         }
-        log => log,
-    };
-    let found = match &log {
-        Some(log) => examine(&**log, checksums.as_deref())?,
         None => Found::default(),
     };
-    // Both files can be read. From here on they are changed.
     folder.claim()?;
-    let log = match log {
-        Some(log) => log,
-        None => disk.create(&log_path)?,
-    };
-    let is_ours = checksums.is_some();
-    let checksums = match checksums {
-        Some(checksums) => checksums,
-        None => disk.create(&checksum_path)?,
-    };
+    let log = log.map_or_else(|| disk.create(&log_path), Ok)?;
+    let has_checksums = checksums.is_some();
+    let checksums = checksums.map_or_else(|| disk.create(&checksum_path), Ok)?;
     // The names first: nothing is written to a file that a loss of power could take away whole.
     disk.sync_dir(folder.dir())?;
     let mut repairs = Vec::new();
     if log.len() > found.end {
         repairs.push(cut_torn_tail(disk, &*log, found.end)?);
     }
-    if is_ours {
+    if has_checksums {
         rewrite_unrecorded_last_line(&*log, &found)?;
+    }
+    if found.lacks_line_feed {
+        log.append(b"\n")?;
+        // Whatever the policy: the line may have been brought from elsewhere, where it was safe. What is
+        // appended next must not run into it.
+        log.sync()?;
+        found.end += 1;
     }
     if policy != SyncPolicy::Never {
         log.sync()?;
@@ -104,6 +107,8 @@ struct Found {
     canonical_from: u64,
     /// The first sound line of which no checksum is known, and where it begins.
     first_unrecorded: Option<(u64, u64)>,
+    /// Whether the last of them has no line feed yet.
+    lacks_line_feed: bool,
 }
 
 /// A line that is not as it should be.
@@ -126,27 +131,33 @@ fn examine(log: &dyn File, checksums: Option<&dyn File>) -> Result<Found> {
     let mut found = Found::default();
     let mut bad: Option<Bad> = None;
     let mut recorded = Checksums::of(checksums);
-    let mut lines = Lines::new(log, 0, log.len());
+    // What a crash left of a file that had grown already; there may be any number of them.
+    let zeros_start = end_without_zeros(log, 0)?;
+    let mut lines = Lines::new(log, 0, zeros_start);
     while let Some(line) = lines.next_line()? {
-        match &mut bad {
+        match &bad {
             None => match found.take(line, recorded.next()?) {
                 Ok(()) => {}
-                Err(refused) if sabotage::skips(Rule::TailRule) && refused.can_be_unfinished => {
-                    return Ok(found);
-                }
+                Err(refused) if !refused.can_be_unfinished => return Err(refused.error(log)),
+                Err(_) if sabotage::skips(Rule::TailRule) => return Ok(found),
                 Err(refused) => bad = Some(refused),
             },
-            // A line is followed by a sound one: it is not the last write.
-            Some(bad) if line::parse(line.bytes).is_ok() => return Err(bad.error(log)),
-            // Zeros in the rest are what a crash leaves as well.
-            Some(bad) => bad.can_be_unfinished |= is_cut_short(line),
+            // A whole line follows: it is not the last write. What follows a stranger's line proves nothing.
+            Some(bad) if !line.is_cut_short() => return Err(bad.error(log)),
+            Some(_) => {}
         }
     }
+    if bad.is_none() && zeros_start < log.len() {
+        bad = Some(Bad {
+            offset: zeros_start,
+            number: found.lines + 1,
+            why: "from here on there are only zeros".into(),
+            can_be_unfinished: true,
+        });
+    }
+    let is_ours = checksums.is_some() || (found.lines > 0 && found.canonical_from == 0);
     match bad {
-        // A file of which not one line can be read was not begun by this crate, unless its checksums say so.
-        Some(bad) if !bad.can_be_unfinished || (found.lines == 0 && checksums.is_none()) => {
-            Err(bad.error(log))
-        }
+        Some(bad) if !is_ours => Err(bad.error(log)),
         _ => Ok(found),
     }
 }
@@ -160,10 +171,31 @@ impl Found {
             why,
             can_be_unfinished,
         };
-        let entry = line::parse(line.bytes).map_err(|why| bad(why, is_cut_short(line)))?;
+        if let Some(why) = line.not_held {
+            return Err(bad(why.into(), line.is_cut_short()));
+        }
+        let text = line.bytes.strip_suffix(b"\n").unwrap_or(line.bytes);
+        let crc_with_line_feed = |text: &[u8]| {
+            let mut hasher = crc32fast::Hasher::new();
+            hasher.update(text);
+            hasher.update(b"\n");
+            hasher.finalize()
+        };
+        let entry = line::parse_text(text).map_err(|why| {
+            // A crash takes bytes or leaves zeros. It puts no other byte in the place of the line feed.
+            let lost_its_end_alone = match (recorded, text.split_last()) {
+                (Recorded::Crc(crc), Some((last, rest))) => *last != 0 && crc == crc_with_line_feed(rest),
+                _ => false,
+            };
+            if lost_its_end_alone {
+                bad(format!("by its checksum its last byte was a line feed: {why}"), false)
+            } else {
+                bad(why, line.is_cut_short())
+            }
+        })?;
         match recorded {
             Recorded::Crc(crc)
-                if crc != crc32fast::hash(line.bytes) && !sabotage::skips(Rule::ChecksumCheck) =>
+                if crc != crc_with_line_feed(text) && !sabotage::skips(Rule::ChecksumCheck) =>
             {
                 return Err(bad(format!("its checksum is not the one in {CHECKSUM_FILE}"), false));
             }
@@ -173,17 +205,13 @@ impl Found {
             }
         }
         if !line.bytes.starts_with(&line::beginning(&entry.key)) {
-            self.canonical_from = line.end();
+            self.canonical_from = line.end() + u64::from(!line.has_end());
         }
         self.lines += 1;
         self.end = line.end();
+        self.lacks_line_feed = !line.has_end();
         Ok(())
     }
-}
-
-/// Whether a line looks as a crash leaves it: without an end, or with zeros in place of bytes.
-fn is_cut_short(line: Line<'_>) -> bool {
-    !line.bytes.ends_with(b"\n") || line.bytes.contains(&0)
 }
 
 /// Writes the last line once more, if its checksum alone is missing: then it is the write that a crash or a
@@ -213,8 +241,8 @@ fn fit_checksums(
 ) -> Result<Option<Repair>> {
     let expected_len = found.lines * RECORD_LEN;
     let mut lost_lines = None;
-    if holds_checksums_behind(checksums, expected_len)? {
-        // They are all that is left of lines that were there. That is worth a report.
+    if checksums.len() > expected_len {
+        // They, or whatever else it is, are all that is left of lines that were there. That is worth a report.
         lost_lines = Some(cut_torn_tail(disk, checksums, expected_len)?);
     }
     let (known_lines, known_end) = found.first_unrecorded.unwrap_or((found.lines, found.end));
@@ -226,20 +254,6 @@ fn fit_checksums(
     }
     append_checksums(log, checksums, known_end, found.end)?;
     Ok(lost_lines)
-}
-
-/// Whether there is a whole checksum in the file from `offset` on.
-fn holds_checksums_behind(checksums: &dyn File, offset: u64) -> Result<bool> {
-    let mut record = [0; 9];
-    let mut offset = offset;
-    while offset + RECORD_LEN <= checksums.len() {
-        checksums.read_at(offset, &mut record)?;
-        if checksums::parse(&record).is_some() {
-            return Ok(true);
-        }
-        offset += RECORD_LEN;
-    }
-    Ok(false)
 }
 
 /// Appends the checksums of the lines between two offsets of the log.

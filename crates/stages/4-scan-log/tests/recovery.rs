@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logladder_disk::crash::Tree;
-use logladder_disk::{Disk, Fault, Filter, OpenOn, RecordingDisk};
-use logladder_engine::{Engine, Error, Open, Result};
+use logladder_disk::{Disk, Fault, Filter, LOCK_FILE, OpenOn, RecordingDisk};
+use logladder_engine::{Engine, Error, Open, Result, SyncPolicy};
 use logladder_scan_log::{CHECKSUM_FILE, LOG_FILE, Options, ScanLog};
 
 const DIR: &str = "/store";
@@ -102,7 +102,7 @@ fn a_sound_store_is_opened_as_it_is() {
 #[test]
 fn a_torn_last_line_is_cut_kept_and_reported_wherever_it_was_torn() {
     let (whole, start) = (LINES.concat(), LINES[..3].concat().len());
-    for end in start + 1..whole.len() {
+    for end in start + 1..whole.len() - 1 {
         // The crash came before the line's checksum was written.
         let mut tree = with_log(&whole[..end]);
         tree.put(&path(CHECKSUM_FILE), bytes(&sound(), CHECKSUM_FILE)[..27].to_vec());
@@ -183,28 +183,21 @@ fn a_last_line_that_was_whole_once_is_damaged_and_not_unfinished() {
 }
 
 #[test]
-fn a_file_of_which_no_line_is_an_entry_is_a_strangers_and_is_left_alone() {
-    for stranger in [
-        &b"{\"theme\":\"dark\"}\n"[..],
-        b"{\n  \"theme\": \"dark\"\n}\n",
-        b"{\"theme\":\"dark\"}",
-        b"[\"a\",1]\n",
-        b"[\"a\",\"1\",false,0]\n",
-        b"[\"a\",\"1\",true]\n",
-        b"\xef\xbb\xbf[\"a\",\"1\",false]\n",
-        b"[\"a\",\"1\",false]\r[\"b\",\"2\",false]\r",
-        b"[\0\"\0a\0\"\0]\0",
-    ] {
-        let mut tree = Tree::default();
-        tree.put(&path(LOG_FILE), stranger.to_vec());
-        let disk = RecordingDisk::from_tree(tree);
-        let error = open(&disk).unwrap_err();
-        assert!(matches!(error, Error::Corrupt { offset: 0, .. }), "{error}");
-        assert_eq!(disk.read(&path(LOG_FILE)).unwrap(), stranger);
-        let names: Vec<String> =
-            disk.list(Path::new(DIR)).unwrap().into_iter().map(|entry| entry.name).collect();
-        assert_eq!(names, ["LOGLADDER", LOG_FILE], "nothing but an empty lock file is added");
-    }
+fn a_line_feed_that_became_another_byte_is_damage_where_the_checksum_shows_it() {
+    let start = LINES[..3].concat().len();
+    let mut log = LINES.concat().into_bytes();
+    *log.last_mut().unwrap() ^= 1;
+    is_refused(
+        &with_log(log.clone()),
+        LOG_FILE,
+        start,
+        "line 4: by its checksum its last byte was a line feed",
+    );
+    // A zero there, or less of the line, is what a loss of power leaves of a write that was not synced.
+    *log.last_mut().unwrap() = 0;
+    let mut repaired = with_log(log.clone());
+    repaired.take(&path(CHECKSUM_FILE));
+    opens_as(&repaired, &LINES, &[(LOG_FILE, log.len() - 1, b"\0")]);
 }
 
 #[test]
@@ -286,4 +279,120 @@ fn a_torn_line_in_a_real_folder_is_cut_and_kept() {
     let [repair] = store.repairs() else { panic!("{:?}", store.repairs()) };
     assert_eq!(std::fs::read(&repair.kept).unwrap(), b"[\"b\",\"2");
     assert_eq!(std::fs::read_to_string(folder.path().join(LOG_FILE)).unwrap(), LINES[0]);
+}
+
+#[test]
+fn a_last_line_that_lacks_its_line_feed_alone_is_kept_and_gets_it() {
+    let whole = LINES.concat();
+    let good = bytes(&sound(), CHECKSUM_FILE);
+    // Brought from elsewhere, or torn at this very place, before its checksum was written or after.
+    for checksums in [None, Some(&good[..27]), Some(&good[..]), Some(&good[..9]), Some(&[])] {
+        let mut tree = with_log(&whole[..whole.len() - 1]);
+        tree.take(&path(CHECKSUM_FILE));
+        if let Some(checksums) = checksums {
+            tree.put(&path(CHECKSUM_FILE), checksums.to_vec());
+        }
+        opens_as(&tree, &LINES, &[]);
+    }
+}
+
+#[test]
+fn a_log_from_elsewhere_without_its_last_line_feed_loses_nothing_in_a_crash() {
+    for policy in [SyncPolicy::Always, SyncPolicy::Never] {
+        let mut start = RecordingDisk::new().tree();
+        start.put(&path(LOG_FILE), b"[\"a\",\"1\",false]\n[\"b\", \"2\", false]".to_vec());
+        let disk = RecordingDisk::from_tree(start);
+        let options = Options::default().with_sync(policy);
+        let store = ScanLog::open_on(Arc::new(disk.clone()), Path::new(DIR), options).unwrap();
+        store.set(b"c", b"3").unwrap();
+        let recording = logladder_disk::crash::Recording::of(&disk);
+        for after in 0..=recording.ops.len() {
+            for image in recording.images_at(after) {
+                let reopened = open(&RecordingDisk::from_tree(image.tree)).unwrap();
+                assert_eq!(reopened.get(b"a").unwrap().unwrap(), b"1", "{:?} after {after}", image.loss);
+                assert_eq!(reopened.get(b"b").unwrap().unwrap(), b"2", "{:?} after {after}", image.loss);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_strangers_file_is_refused_and_nothing_is_changed() {
+    let utf_16: Vec<u8> = "[\"a\",\"1\",false]\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let long_key = format!("[\"{}\",\"1\",false]\n", "k".repeat(65_536));
+    let files = [
+        &b"{\"theme\":\"dark\"}\n"[..],
+        b"{\"theme\":\"dark\"}",
+        b"{\n  \"theme\": \"dark\"\n}\n",
+        b"{\n  \"theme\": \"dark\"\n}",
+        b"[\"a\",1]\n[\"b\",2]\n",
+        b"\xef\xbb\xbf[\"a\",\"1\",false]\n",
+        &utf_16,
+        &utf_16[..utf_16.len() - 2],
+        b"[\"a\",\"1\",false]\r[\"b\",\"2\",false]\r",
+        b"[\"a\",\"\\ud800\",false]\n",
+        b"[\"a\",{\"$base64\":\"?\"},false]\n",
+        long_key.as_bytes(),
+        b"[\"a\",\"1\",true]\n",
+        b"\n",
+        b"\0\0",
+    ];
+    for file in files {
+        let mut tree = RecordingDisk::new().tree();
+        tree.put(&path(LOG_FILE), file.to_vec());
+        let disk = RecordingDisk::from_tree(tree);
+        let error = open(&disk).unwrap_err();
+        let shown = file[..file.len().min(40)].escape_ascii().to_string();
+        assert!(
+            matches!(&error, Error::Corrupt { path: at, offset: 0, .. } if *at == path(LOG_FILE)),
+            "{shown}: {error}"
+        );
+        assert!(error.to_string().contains("line 1: "), "{shown}: {error}");
+        assert_eq!(disk.read(&path(LOG_FILE)).unwrap(), file, "{shown}");
+        // Not claimed: an empty lock file is all there is beside it.
+        assert_eq!(disk.read(&path(LOCK_FILE)).unwrap(), b"");
+        assert_eq!(disk.list(Path::new(DIR)).unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn a_whole_line_that_is_no_entry_is_refused_also_behind_good_ones() {
+    let start = LINES.concat().len();
+    for line in ["[\"a\",\"1\",false,4]\n", "{\"theme\":\"dark\"}\n", "[\"a\",\"1\",true]\n", "\n"] {
+        let mut tree = with_log(LINES.concat() + line);
+        is_refused(&tree, LOG_FILE, start, "line 5: ");
+        tree.take(&path(CHECKSUM_FILE));
+        is_refused(&tree, LOG_FILE, start, "line 5: ");
+    }
+}
+
+#[test]
+fn a_torn_line_behind_lines_that_another_program_wrote_is_refused() {
+    let mut tree = with_log("[\"a\", \"1\", false]\n[ \"b\",\"2\",false]\n[\"c\",");
+    tree.take(&path(CHECKSUM_FILE));
+    is_refused(&tree, LOG_FILE, 35, "line 3: ");
+}
+
+#[test]
+fn a_long_tail_of_zeros_is_cut_and_reported_and_hardly_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join(LOG_FILE);
+    ScanLog::open(folder.path(), Options::default()).unwrap().set(b"a", b"1").unwrap();
+    std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(1 << 28).unwrap();
+    let store = ScanLog::open(folder.path(), Options::default()).unwrap();
+    assert_eq!(store.get(b"a").unwrap().unwrap(), b"1");
+    let [repair] = store.repairs() else { panic!("{:?}", store.repairs()) };
+    assert_eq!((repair.offset, repair.len), (LINES[0].len() as u64, (1 << 28) - LINES[0].len() as u64));
+    assert_eq!(std::fs::metadata(&repair.kept).unwrap().len(), 256 * 1024);
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), LINES[0]);
+}
+
+#[test]
+fn what_is_left_of_lost_checksums_is_kept_and_reported_wherever_it_begins() {
+    let good = bytes(&sound(), CHECKSUM_FILE);
+    for start in [1, 5, 8, 30, 35] {
+        let mut tree = with_log("");
+        tree.put(&path(CHECKSUM_FILE), good[start..].to_vec());
+        opens_as(&tree, &[], &[(CHECKSUM_FILE, 0, &good[start..])]);
+    }
 }
