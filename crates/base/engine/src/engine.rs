@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::path::Path;
 
-use crate::{Compact, Durability, Iterate, Repair, Result, Stats};
+use crate::{Atomic, Backup, Changes, Compact, Durability, Expire, History, Iterate, Repair, Result, Stats};
 
 /// A key-value store.
 ///
@@ -51,6 +51,36 @@ pub trait Engine: Send + Sync {
             }
             None => Ok(false),
         }
+    }
+
+    /// Hands the value of `key` to `read`, in place if the stage can, and says whether there was one. The stage may
+    /// hold something while `read` runs; whoever wants to keep the value copies it.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Engine::get); then `read` has not been called.
+    fn get_with(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        let value = self.get(key)?;
+        if let Some(value) = &value {
+            read(value);
+        }
+        Ok(value.is_some())
+    }
+
+    /// Hands each of `keys`, by its place in the list, and its value, if it has one, to `visit`. Each is shown once,
+    /// in any order. It is as many reads, not one of a single moment; a stage that can look for several keys at
+    /// once does.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Engine::get); some keys may have been shown before the error.
+    fn get_many(&self, keys: &[&[u8]], visit: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
+        let mut value = Vec::new();
+        for (place, key) in keys.iter().enumerate() {
+            let found = self.get_into(key, &mut value)?;
+            visit(place, found.then_some(value.as_slice()));
+        }
+        Ok(())
     }
 
     /// Sets `key` to `value`, whether it had one or not.
@@ -108,8 +138,33 @@ pub trait Engine: Send + Sync {
         None
     }
 
+    /// Several writes as one, and a write that depends on what is there, if the stage can.
+    fn as_atomic(&self) -> Option<&dyn Atomic> {
+        None
+    }
+
+    /// What a key was before, if the stage can say.
+    fn as_history(&self) -> Option<&dyn History> {
+        None
+    }
+
+    /// Following what is written, if the stage can.
+    fn as_changes(&self) -> Option<&dyn Changes> {
+        None
+    }
+
+    /// Values that end by themselves, if the stage can.
+    fn as_expire(&self) -> Option<&dyn Expire> {
+        None
+    }
+
     /// Reclaiming the space of what was overwritten or deleted, if the stage can.
     fn as_compact(&self) -> Option<&dyn Compact> {
+        None
+    }
+
+    /// A copy of the store while it is in use, if the stage can.
+    fn as_backup(&self) -> Option<&dyn Backup> {
         None
     }
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{error, fmt, io};
 
+use crate::Position;
+
 /// The result of an engine's method.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -64,6 +66,21 @@ pub enum Error {
         len: u64,
         /// The limit in bytes.
         limit: u64,
+    },
+    /// This stage, or the store as it was opened, cannot do that. Nothing was changed.
+    Unsupported {
+        /// What was asked for, and what can be done instead.
+        what: String,
+    },
+    /// The changes that were asked for are no longer in the log: compaction has removed them.
+    Compacted {
+        /// The earliest place from which every later change is still there.
+        earliest: Position,
+    },
+    /// A place in the log that this store does not have.
+    InvalidPosition {
+        /// Why not.
+        why: String,
     },
     /// An earlier write failed, or a thread panicked in the middle of one. Reads go on.
     Poisoned {
@@ -134,6 +151,14 @@ impl fmt::Display for Error {
             Self::InvalidKey { why } => write!(f, "this key cannot be stored: {why}"),
             Self::TooLarge { what, len, limit } => {
                 write!(f, "{what} has {len} bytes, and the limit is {limit}; nothing was written")
+            }
+            Self::Unsupported { what } => write!(f, "this store cannot do that: {what}"),
+            Self::Compacted { earliest } => write!(
+                f,
+                "some of these changes are gone: the log goes back to {earliest}; read the whole store, and follow it from there"
+            ),
+            Self::InvalidPosition { why } => {
+                write!(f, "this is no place in the log of this store: {why}; use one that it gave out")
             }
             Self::Poisoned { why } => write!(
                 f,

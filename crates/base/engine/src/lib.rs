@@ -3,9 +3,9 @@
 //! This is the ground floor: it depends on nothing, and everything else depends on it.
 //!
 //! - [`Engine`] is what a key-value store can do at least; [`Open`] is how one comes to be.
-//! - [`Iterate`] and [`Compact`] are *capabilities*: what some stages can do and others cannot. Code that
-//!   holds one engine asks for them at compile time (`E: Engine + Iterate`); code that holds any engine asks
-//!   at run time ([`Engine::as_iterate`]).
+//! - [`Iterate`], [`Atomic`], [`Compact`], [`Backup`], [`Changes`], [`History`] and [`Expire`] are *capabilities*:
+//!   what some stages can do and others cannot. Code that holds one engine asks for them at compile time
+//!   (`E: Engine + Iterate`); code that holds any engine asks at run time ([`Engine::as_iterate`]).
 //! - [`Durability`] says which crash an acknowledged write survives, and [`SyncPolicy`] is how a user of a
 //!   persistent engine chooses.
 //! - [`Error`] names the file and what the user can do about it.
@@ -32,7 +32,10 @@ mod layout;
 pub mod limits;
 mod report;
 
-pub use capabilities::{Compact, Compacted, Iterate, Visit};
+pub use capabilities::{
+    Atomic, Backup, Batch, Change, Changes, Compact, Compacted, Expire, Expiry, History, Iterate, Position,
+    Version, Visit, VisitChange, VisitVersion, Write,
+};
 pub use engine::{Engine, Open};
 pub use error::{Error, Result};
 pub use layout::Field;

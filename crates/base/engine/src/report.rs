@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The crash that an acknowledged write survives.
 ///
@@ -45,6 +46,10 @@ pub enum SyncPolicy {
     /// Only when `sync` or `close` is called: an acknowledged write survives the death of the process, as
     /// the kernel has it, but perhaps not a power loss.
     Never,
+    /// As `Never`, and a thread of the engine syncs when this much time has passed since the first write that
+    /// is not on the disk yet: a power loss takes no more than that. A stage without such a thread
+    /// syncs each write, as with `Always`.
+    Every(Duration),
 }
 
 impl SyncPolicy {
@@ -53,7 +58,7 @@ impl SyncPolicy {
     pub fn durability(self) -> Durability {
         match self {
             Self::Always => Durability::PowerLoss,
-            Self::Never => Durability::ProcessCrash,
+            Self::Never | Self::Every(_) => Durability::ProcessCrash,
         }
     }
 }
@@ -73,6 +78,9 @@ pub struct Stats {
     pub disk_bytes: u64,
     /// Bytes of memory for finding a key: an estimate from sizes, not a measurement.
     pub index_bytes: u64,
+    /// How many files are appended to by write(2), a system call for each write, because space for them could
+    /// not be reserved and mapped. 0 is the fast way, and what a stage says that always writes.
+    pub unreserved_files: u64,
 }
 
 /// Something that opening a store had to cut off: a write that a crash left unfinished.

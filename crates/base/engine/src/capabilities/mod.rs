@@ -1,0 +1,18 @@
+//! Capabilities: what some stages can do and others cannot. Each is a trait that
+//! [`Engine`](crate::Engine) hands out by an accessor.
+
+mod atomic;
+mod backup;
+mod changes;
+mod compact;
+mod expire;
+mod history;
+mod iterate;
+
+pub use atomic::{Atomic, Batch, Write};
+pub use backup::Backup;
+pub use changes::{Change, Changes, Position, VisitChange};
+pub use compact::{Compact, Compacted};
+pub use expire::{Expire, Expiry};
+pub use history::{History, Version, VisitVersion};
+pub use iterate::{Iterate, Visit};
