@@ -53,8 +53,9 @@ pub trait Engine: Send + Sync {
         }
     }
 
-    /// Hands the value of `key` to `read`, in place if the stage can, and says whether there was one. The stage may
-    /// hold something while `read` runs; whoever wants to keep the value copies it.
+    /// Hands the value of `key` to `read`, once, in place if the stage can, and says whether there was one. The stage
+    /// may hold something while `read` runs, which must not call the engine; whoever wants to keep the value copies
+    /// it.
     ///
     /// # Errors
     ///
@@ -67,9 +68,9 @@ pub trait Engine: Send + Sync {
         Ok(value.is_some())
     }
 
-    /// Hands each of `keys`, by its place in the list, and its value, if it has one, to `visit`. Each is shown once,
-    /// in any order. It is as many reads, not one of a single moment; a stage that can look for several keys at
-    /// once does.
+    /// Hands each of `keys`, by its place in the list, and its value, if it has one, to `visit`. Each place is shown
+    /// once, in any order; a key that is in the list twice has two. It is as many reads, not one of a single moment;
+    /// a stage that can look for several keys at once does. `visit` must not call the engine.
     ///
     /// # Errors
     ///

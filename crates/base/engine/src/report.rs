@@ -70,7 +70,7 @@ impl SyncPolicy {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Keys that have a value.
+    /// Keys that have a value. One whose value has [ended](crate::Expire) may count until it is removed.
     pub live_keys: u64,
     /// Bytes of those keys and their values.
     pub live_bytes: u64,

@@ -93,17 +93,18 @@ impl Batch {
 /// Several writes as one, and a write that depends on what is there.
 pub trait Atomic {
     /// Does all writes of the batch or none: after a crash at any moment the store has all of them or none. Of two
-    /// writes of one key, the later one counts. A read of several keys meanwhile may still see some of them done
-    /// and others not. An empty batch is fine.
+    /// writes of one key, the later one counts, and after a crash the earlier one is never seen. A read of several
+    /// keys meanwhile may still see some of them done and others not. An empty batch is fine.
     ///
     /// # Errors
     ///
-    /// As [`Engine::set`](crate::Engine::set). [`TooLarge`](crate::Error::TooLarge) also if the batch as a whole
-    /// is; that changes nothing.
+    /// As [`Engine::set`](crate::Engine::set). [`TooLarge`](crate::Error::TooLarge) if one key or value is, or the
+    /// batch as a whole; that changes nothing.
     fn write(&self, batch: &Batch) -> Result<()>;
 
-    /// If the value of `key` is `expected`, makes it `new` and says `true`. `None` is no value: to expect it is to
-    /// create, to write it is to delete. No other write comes between the look and the change.
+    /// If the value of `key` is `expected`, makes it `new` and says `true`; else changes nothing and says `false`.
+    /// `None` is no value: to expect it is to create, to write it is to delete. No other write comes between the
+    /// look and the change.
     ///
     /// # Errors
     ///

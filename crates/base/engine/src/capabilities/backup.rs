@@ -6,13 +6,21 @@ use crate::Result;
 
 /// A consistent copy of a store, while it is in use.
 pub trait Backup {
-    /// Makes a copy of the store in the folder `dir`, which is made if it is not there and must be empty. The copy
-    /// is a store of the same stage, with all that was acknowledged before the call and perhaps some of what was
-    /// written meanwhile, and it survives a loss of power when the call returns. Reads and writes go on.
+    /// Makes a copy of the store in the folder `dir`, which is made if it is not there and must be empty. Reads and
+    /// writes go on.
+    ///
+    /// The copy is a store of the same stage, as this one was at one moment during the call: with all that was
+    /// acknowledged before, perhaps the first of what was written meanwhile, and a [batch](crate::Batch) whole or
+    /// not at all. It survives a loss of power when the call returns, whatever the store's durability. From then on
+    /// the two share nothing that a write or a compaction of either changes.
+    ///
+    /// Until the call has returned, a crash leaves nothing in `dir` that opens as a store with less in it than that:
+    /// opening it says that it is no store, or finds everything. Where no file has been made yet, it finds a new,
+    /// empty store, as in any empty folder.
     ///
     /// # Errors
     ///
-    /// [`ForeignStore`](crate::Error::ForeignStore) if `dir` is not empty; [`Io`](crate::Error::Io) if the disk
-    /// failed: then what is in `dir` is no store, and opening it says so.
+    /// [`ForeignStore`](crate::Error::ForeignStore) if `dir` is not empty, which changes nothing in it;
+    /// [`Io`](crate::Error::Io) if the disk failed: then `dir` is as after a crash.
     fn backup(&self, dir: &Path) -> Result<()>;
 }

@@ -9,9 +9,14 @@ use crate::{Error, Result};
 
 /// A place between two changes of one store. It can be kept and used again after the store was closed, or the
 /// machine lost power; its text form is what the engine's documentation and no program should read.
+///
+/// A crash may take changes that were shown: those that the [durability](crate::Durability) does not cover. The
+/// places behind them are then refused, or reached again by other changes. Who must never see a change that is lost
+/// later follows a store that syncs each write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// How many changes came before, since the store was made. This is what orders positions.
+    /// How many changes came before, since the store was made. This is what orders positions; behind each change
+    /// it is one more than before it.
     pub sequence: u64,
     /// The file of the log in which the next one is, by its number.
     pub segment: u64,
@@ -40,7 +45,8 @@ impl FromStr for Position {
     }
 }
 
-/// One set or delete, as it is in the log.
+/// One set or delete, as it is in the log. Each write of a [batch](crate::Batch) is one of its own. Deleting a key that
+/// has no value may be one or not; a compaction is none, and neither is the end of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change<'c> {
@@ -74,7 +80,8 @@ pub type VisitChange<'v> = dyn FnMut(&Change<'_>) -> ControlFlow<()> + 'v;
 
 /// Following what is written to a store, in order and without gaps.
 pub trait Changes {
-    /// The place behind everything that was acknowledged before the call.
+    /// The place behind everything that was acknowledged before the call. In a store to which nothing was ever
+    /// written, its sequence is 0.
     ///
     /// # Errors
     ///
@@ -89,12 +96,13 @@ pub trait Changes {
     fn earliest_position(&self) -> Result<Position>;
 
     /// Shows each change behind `since` to `visit`, in the order in which they were made, until it breaks or the end
-    /// is reached, and returns the place behind the last that was shown. Nothing is waited for: at the end, ask
-    /// again later. The visitor runs under no lock.
+    /// is reached, and returns the place behind the last that was shown; `since` if there is none. Nothing is waited
+    /// for: at the end, ask again later. The visitor runs under no lock: it may call the engine, to read or to write.
     ///
     /// # Errors
     ///
-    /// [`Compacted`](crate::Error::Compacted) if changes behind `since` are no longer in the log;
+    /// [`Compacted`](crate::Error::Compacted) if changes behind `since` are no longer in the log, before any is shown;
+    /// also if compaction takes them while they are shown, and what was shown before was right and without a gap;
     /// [`InvalidPosition`](crate::Error::InvalidPosition) if this store never had such a place; else as
     /// [`Engine::get`](crate::Engine::get).
     fn changes(&self, since: Position, visit: &mut VisitChange<'_>) -> Result<Position>;

@@ -19,10 +19,14 @@ pub enum Expiry {
 /// Values that end by themselves.
 ///
 /// A value has ended once the clock of the machine says so, and is back if the clock is set back before it was
-/// removed. The clock decides nothing else: which of two writes is newer does not depend on it.
+/// removed. The clock decides nothing else: which of two writes is newer does not depend on it. An older value is
+/// never seen again, whether the newer one was replaced, deleted or has ended.
+///
+/// Until one that has ended is removed, which compaction does, [`stats`](crate::Engine::stats) may count it.
 pub trait Expire {
     /// Sets `key` to `value` until `end`; then the key has no value. A later write of the key replaces the end as
-    /// well. An end in the past is a delete that is in the log as a set.
+    /// well. An end in the past is a delete that is in the log as a set. One that is later than the stage can write
+    /// down becomes the latest that it can.
     ///
     /// # Errors
     ///

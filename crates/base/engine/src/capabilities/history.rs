@@ -8,9 +8,12 @@ use crate::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Version<'v> {
-    /// Its number. It goes up by one with each write of the key, deletes included, and begins at 1.
+    /// Its number. It goes up by one with each write of the key, deletes included, and begins at 1. Deleting a key
+    /// that has no value may count as a write or not; a refused
+    /// [`compare_and_set`](crate::Atomic::compare_and_set) does not.
     pub number: u64,
-    /// The value, or `None` where the key was deleted.
+    /// The value, or `None` where the key was deleted. Where it [ended](crate::Expire), which is no version of its
+    /// own, it is either.
     pub value: Option<&'v [u8]>,
 }
 
@@ -25,10 +28,12 @@ impl<'v> Version<'v> {
 /// What a visitor of versions is: it is shown one, and says whether to go on.
 pub type VisitVersion<'v> = dyn FnMut(&Version<'_>) -> ControlFlow<()> + 'v;
 
-/// What a key was before. How many versions are kept is a matter of the stage and its options.
+/// What a key was before. How many versions are kept is a matter of the stage and its options: of each key that was
+/// ever written at least the newest, and never one without those after it. Numbers stay what they are when older
+/// versions go, and when the store is opened again.
 pub trait History {
     /// Shows the versions of `key` that are kept to `visit`, the newest first, until it breaks. A key that was
-    /// deleted has its delete as its newest version.
+    /// deleted has its delete as its newest version; one that was never written has none.
     ///
     /// # Errors
     ///

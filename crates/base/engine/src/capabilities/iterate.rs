@@ -21,7 +21,8 @@ pub trait Iterate {
     /// As [`Engine::get`](crate::Engine::get); what was shown before the error was right.
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()>;
 
-    /// Whether what is shown is the store of one moment, whatever is written meanwhile.
+    /// Whether what is shown is the store as it was when the call began, whatever is written meanwhile. A
+    /// [batch](crate::Batch) is then in it whole or not at all.
     fn is_consistent(&self) -> bool {
         false
     }
