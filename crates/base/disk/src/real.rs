@@ -127,7 +127,7 @@ impl Disk for RealDisk {
             .open(path)
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock::new(file)),
+            Ok(()) => Ok(Lock::new(HeldLock(file))),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -135,6 +135,20 @@ impl Disk for RealDisk {
 
     fn read(&self, path: &Path) -> Result<Vec<u8>> {
         fs::read(path).map_err(|source| Error::io("read", path, source))
+    }
+}
+
+/// A locked file.
+#[derive(Debug)]
+struct HeldLock(fs::File);
+
+impl Drop for HeldLock {
+    /// Gives the lock up by a call of its own. The system's lock ends with the last copy of the open file, and a
+    /// process that another thread is starting has copies of all of them until its program runs: closing
+    /// ours would leave the lock to it for that moment.
+    fn drop(&mut self) {
+        // Should it fail, closing the file does the same a moment later.
+        let _ = self.0.unlock();
     }
 }
 
@@ -277,4 +291,21 @@ fn write_all_at(file: &fs::File, bytes: &[u8], offset: u64) -> io::Result<()> {
 fn read_exact_at(file: &fs::File, path: &Path, offset: u64, buffer: &mut [u8]) -> Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
         .map_err(|source| Error::io("read", path, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_dropped_is_free_though_a_process_being_started_has_a_copy_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let file = fs::File::options().write(true).create_new(true).open(&path).unwrap();
+        file.try_lock().unwrap();
+        let _copy = file.try_clone().unwrap();
+        assert!(matches!(RealDisk.lock(&path), Err(Error::Locked { .. })));
+        drop(HeldLock(file));
+        assert!(RealDisk.lock(&path).is_ok());
+    }
 }
