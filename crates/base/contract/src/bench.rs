@@ -1,15 +1,13 @@
-//! [`Bench`]: the place where a case runs, and [`Store`]: an engine whose failures fail the case.
+//! [`Bench`]: the place where a case runs.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logladder_disk::{Disk, LOCK_FILE, RealDisk, RecordingDisk};
-use logladder_engine::{Compacted, Engine, Result};
+use logladder_engine::{Engine, Result};
 
-use crate::Subject;
-use crate::show::show;
+use crate::{Store, Subject};
 
 /// Which disk a case runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -200,151 +198,5 @@ impl Bench {
             }
         }
         files
-    }
-}
-
-/// An open engine, each of whose failures fails the case.
-pub struct Store {
-    engine: Box<dyn Engine>,
-}
-
-impl Store {
-    pub(crate) fn new(engine: Box<dyn Engine>) -> Self {
-        Self { engine }
-    }
-
-    /// The engine itself, for what is expected to fail.
-    #[must_use]
-    pub fn engine(&self) -> &dyn Engine {
-        &*self.engine
-    }
-
-    /// The engine itself, to be shared.
-    #[must_use]
-    pub fn into_engine(self) -> Box<dyn Engine> {
-        self.engine
-    }
-
-    /// Sets `key` to `value`.
-    #[track_caller]
-    pub fn set(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        let (key, value) = (key.as_ref(), value.as_ref());
-        if let Err(error) = self.engine.set(key, value) {
-            panic!("set {} = {} failed: {error}", show(key), show(value));
-        }
-    }
-
-    /// Deletes `key`.
-    #[track_caller]
-    pub fn delete(&self, key: impl AsRef<[u8]>) {
-        let key = key.as_ref();
-        if let Err(error) = self.engine.delete(key) {
-            panic!("delete {} failed: {error}", show(key));
-        }
-    }
-
-    /// The value of `key`.
-    #[track_caller]
-    #[must_use]
-    pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Vec<u8>> {
-        let key = key.as_ref();
-        self.engine.get(key).unwrap_or_else(|error| panic!("get {} failed: {error}", show(key)))
-    }
-
-    /// Asserts that `key` has this value, by `get` and by `get_into`.
-    #[track_caller]
-    pub fn holds(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.shows(key.as_ref(), Some(value.as_ref()));
-    }
-
-    /// Asserts that `key` has no value, by `get` and by `get_into`.
-    #[track_caller]
-    pub fn lacks(&self, key: impl AsRef<[u8]>) {
-        self.shows(key.as_ref(), None);
-    }
-
-    /// Asserts what `key` has, by `get` and by `get_into`.
-    #[track_caller]
-    pub fn shows(&self, key: &[u8], expected: Option<&[u8]>) {
-        let say = |value: Option<&[u8]>| value.map_or("no value".to_owned(), show);
-        let got = self.get(key);
-        assert!(
-            got.as_deref() == expected,
-            "get {} gave {}, and should give {}",
-            show(key),
-            say(got.as_deref()),
-            say(expected)
-        );
-        let mut buffer = b"what was in the buffer before".to_vec();
-        let found = match self.engine.get_into(key, &mut buffer) {
-            Ok(found) => found.then_some(buffer),
-            Err(error) => panic!("get_into {} failed: {error}", show(key)),
-        };
-        assert!(
-            found.as_deref() == expected,
-            "get_into {} gave {}, and should give {}",
-            show(key),
-            say(found.as_deref()),
-            say(expected)
-        );
-    }
-
-    /// Syncs.
-    #[track_caller]
-    pub fn sync(&self) {
-        if let Err(error) = self.engine.sync() {
-            panic!("sync failed: {error}");
-        }
-    }
-
-    /// Closes.
-    #[track_caller]
-    pub fn close(self) {
-        if let Err(error) = self.engine.close() {
-            panic!("close failed: {error}");
-        }
-    }
-
-    /// Sizes and counts.
-    #[track_caller]
-    #[must_use]
-    pub fn stats(&self) -> logladder_engine::Stats {
-        self.engine.stats().unwrap_or_else(|error| panic!("stats failed: {error}"))
-    }
-
-    /// Compacts.
-    #[track_caller]
-    #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
-    pub fn compact(&self) -> Compacted {
-        let Some(compact) = self.engine.as_compact() else { panic!("the engine no longer compacts") };
-        compact.compact().unwrap_or_else(|error| panic!("compaction failed: {error}"))
-    }
-
-    /// Shows every key to `visit`.
-    #[track_caller]
-    pub fn for_each(&self, visit: &mut logladder_engine::Visit<'_>) {
-        let Some(iterate) = self.engine.as_iterate() else { panic!("the engine no longer iterates") };
-        if let Err(error) = iterate.for_each(visit) {
-            panic!("for_each failed: {error}");
-        }
-    }
-
-    /// Everything, by `for_each`. A key that is shown twice fails the case.
-    #[track_caller]
-    #[must_use]
-    pub fn contents(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        let mut contents = BTreeMap::new();
-        self.for_each(&mut |key, value| {
-            let before = contents.insert(key.to_vec(), value.to_vec());
-            assert!(before.is_none(), "for_each showed {} twice", show(key));
-            ControlFlow::Continue(())
-        });
-        contents
-    }
-}
-
-impl std::fmt::Debug for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Store").field(&self.engine.name()).finish()
     }
 }

@@ -12,7 +12,7 @@ use logladder_engine::Durability;
 
 use crate::cases;
 use crate::show::panic_message;
-use crate::{Bench, Place, Subject};
+use crate::{Bench, Capability, Place, Subject};
 
 /// No case takes a second on the recording disk. One that is still running after this long never ends.
 const DEADLINE: Duration = Duration::from_mins(3);
@@ -40,7 +40,19 @@ enum Need {
     /// That an acknowledged write survives the death of the process.
     SurvivesProcess,
     Iterate,
+    ConsistentView,
+    /// That a visitor is shown what is there at the moment.
+    ViewOfTheMoment,
+    Atomic,
+    /// That it says how large a batch may be.
+    BatchLimit,
+    History,
+    /// That it says how many versions are kept.
+    Retention,
+    Changes,
+    Expire,
     Compact,
+    Backup,
     /// That the disk can be made to refuse.
     RecordingDisk,
 }
@@ -48,14 +60,28 @@ enum Need {
 impl Need {
     /// Why it is not met, if it is not.
     fn unmet(self, subject: &Subject, place: Place) -> Option<&'static str> {
+        let can = |capability: Capability| (subject.can(capability), capability.missing());
         let (met, why) = match self {
             Self::Persistence => (subject.persists(), "it keeps nothing"),
             Self::NoPersistence => (!subject.persists(), "it keeps its data"),
             Self::SurvivesProcess => {
                 (subject.durability() >= Durability::ProcessCrash, "its writes need a sync to survive")
             }
-            Self::Iterate => (subject.iterates(), "it cannot show every key"),
-            Self::Compact => (subject.compacts(), "it cannot compact"),
+            Self::Iterate => can(Capability::Iterate),
+            Self::ConsistentView => can(Capability::ConsistentView),
+            Self::ViewOfTheMoment => {
+                (!subject.can(Capability::ConsistentView), "it shows the moment of the beginning")
+            }
+            Self::Atomic => can(Capability::Atomic),
+            Self::BatchLimit => (subject.batch_limit().is_some(), "it does not say how large a batch may be"),
+            Self::History => can(Capability::History),
+            Self::Retention => {
+                (subject.versions_kept().is_some(), "it does not say how many versions it keeps")
+            }
+            Self::Changes => can(Capability::Changes),
+            Self::Expire => can(Capability::Expire),
+            Self::Compact => can(Capability::Compact),
+            Self::Backup => can(Capability::Backup),
             Self::RecordingDisk => (place == Place::RecordingDisk, "a real disk cannot be made to refuse"),
         };
         (!met).then_some(why)

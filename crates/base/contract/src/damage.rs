@@ -15,7 +15,7 @@ use logladder_engine::{Engine, Error};
 use crate::case::quietly;
 use crate::crash::{DIR, Run, Script, Step};
 use crate::show::{panic_message, show, show_value};
-use crate::{Allowance, Allowed, Subject, Violation};
+use crate::{Allowance, Allowed, Capability, Subject, Violation};
 
 /// Of a longer file only some of the bits are flipped: as many as this.
 const FLIPS_A_FILE: u64 = 64 * 1024;
@@ -309,7 +309,7 @@ fn twenty_keys(subject: &Subject) -> Script {
     }
     steps.push(Step::Delete(key(1)));
     steps.push(Step::Set(key(2), b"overwritten".to_vec()));
-    if subject.compacts() {
+    if subject.can(Capability::Compact) {
         steps.extend([Step::Close, Step::Compact]);
     }
     steps.push(Step::Set(key(3), b"overwritten as well".to_vec()));

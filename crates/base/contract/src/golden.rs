@@ -7,7 +7,7 @@ use goldenscript::{ArgumentConsumer, Context, Runner};
 use logladder_engine::Engine;
 
 use crate::show::{show, show_value};
-use crate::{Bench, Place, Store, Subject};
+use crate::{Bench, Capability, Place, Store, Subject};
 
 /// Hands the list of scripts to a macro, after whatever else that one is to get.
 #[doc(hidden)]
@@ -43,9 +43,9 @@ const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts");
 #[doc(hidden)]
 pub fn assert_script(subject: &Subject, folder: &str, name: &str) {
     let applies = match folder {
-        "iterating" => subject.iterates(),
+        "iterating" => subject.can(Capability::Iterate),
         "persistent" => subject.persists(),
-        "compacting" => subject.compacts() && subject.persists(),
+        "compacting" => subject.can(Capability::Compact) && subject.persists(),
         _ => true,
     };
     if !applies {

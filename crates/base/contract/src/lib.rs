@@ -53,6 +53,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 mod bench;
+mod capability;
 mod case;
 mod cases;
 pub mod crash;
@@ -65,11 +66,13 @@ mod process;
 mod sabotage;
 mod samples;
 mod show;
+mod store;
 mod subject;
 mod tests_of;
 mod violation;
 
-pub use bench::{Bench, Place, Store};
+pub use bench::{Bench, Place};
+pub use capability::Capability;
 #[doc(hidden)]
 pub use case::assert_case;
 pub use case::{CASES, Case, CaseOutcome, Verdict, run_cases, run_cases_on};
@@ -83,6 +86,7 @@ pub use process::assert_killed_owner_loses_nothing;
 pub use sabotage::Sabotage;
 #[doc(hidden)]
 pub use sabotage::assert_noticed;
+pub use store::{MadeChange, Store};
 pub use subject::{Allowance, Allowed, Subject};
 pub use violation::Violation;
 

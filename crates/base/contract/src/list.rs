@@ -1,14 +1,18 @@
-//! The contract on one page: every case, what it takes for granted, and the invariant it proves.
+//! The contract on two pages: every case, what it takes for granted, and the invariant it proves. Here is what every
+//! engine must do; [`capabilities`] is what some can do as well.
 //!
 //! This is the only list. The library makes [`CASES`](crate::CASES) of it, and [`contract!`](crate::contract)
 //! a test for each.
+
+mod capabilities;
 
 /// Hands the list to a macro, after whatever else that one is to get.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __every_case {
     ([$($callback:tt)*] $($given:tt)*) => {
-        $($callback)*! {
+        $crate::__and_every_case_of_a_capability! {
+            [$($callback)*]
             $($given)*
 
             // Keys.
@@ -114,6 +118,14 @@ macro_rules! __every_case {
                 "One buffer serves reads of values of any length.";
             reads::a_buffer_serves_again_after_a_failed_read []
                 "A buffer can be used again after a read that failed.";
+            reads::get_with_shows_what_get_gives []
+                "get_with shows its reader what get gives, and calls it for nothing else.";
+            reads::get_many_shows_what_get_gives []
+                "get_many shows each place of its list once, with what get gives, absent and repeated keys as well.";
+            reads::get_with_and_get_many_refuse_a_key_over_the_limit []
+                "get_with and get_many refuse a key that is too large, and their reader is not called with it.";
+            reads::a_reader_that_panics_leaves_the_store_usable []
+                "A panic in a reader is not a panic under a lock: the store goes on.";
             reads::reading_changes_nothing []
                 "Reading writes nothing to the disk.";
             reads::an_empty_store_counts_nothing []
@@ -126,34 +138,6 @@ macro_rules! __every_case {
                 "A store without files says so, and makes no folder.";
             reads::the_name_is_a_short_word []
                 "The engine has a short name, and its durability does not change.";
-
-            // Visitors.
-            iterate::a_visitor_sees_nothing_in_an_empty_store [Iterate]
-                "A visitor of a store without keys is not called.";
-            iterate::a_visitor_sees_each_key_once [Iterate]
-                "A visitor is shown every key once, with its value.";
-            iterate::a_visitor_sees_the_newest_values_and_no_deleted_key [Iterate]
-                "A visitor is shown the newest values, and no deleted key.";
-            iterate::a_visitor_that_stops_is_called_no_more [Iterate]
-                "A visitor that breaks is not called again, and that is no error.";
-            iterate::a_visitor_may_read_the_store [Iterate]
-                "A visitor may read the store it visits.";
-            iterate::a_visitor_may_overwrite_what_it_is_shown [Iterate]
-                "A visitor may overwrite the keys it is shown, and sees each once.";
-            iterate::a_visitor_is_not_shown_what_it_adds [Iterate]
-                "A key that is added during a visit is not shown by it.";
-            iterate::a_visitor_is_not_shown_what_it_has_deleted [Iterate]
-                "A key that is deleted during a visit is shown no more.";
-            iterate::a_visitor_is_shown_the_value_of_the_moment [Iterate]
-                "A visitor is shown the value that a key has at that moment.";
-            iterate::a_visitor_may_start_another_visit [Iterate]
-                "A visit inside a visit sees everything.";
-            iterate::a_visitor_may_sync [Iterate]
-                "A visitor may sync.";
-            iterate::a_visitor_may_compact [Iterate, Compact]
-                "A compaction during a visit takes nothing from it.";
-            iterate::a_visitor_that_panics_leaves_the_store_usable [Iterate]
-                "A panic in a visitor is not a panic under a lock: the store goes on.";
 
             // Opening again.
             reopen::a_closed_store_has_everything_when_it_is_opened_again [Persistence]
@@ -227,26 +211,6 @@ macro_rules! __every_case {
             folder::a_disk_that_turns_read_only_fails_writes_and_not_reads [SurvivesProcess, RecordingDisk]
                 "On a disk that became read-only writes fail, reads go on, and no file changes.";
 
-            // Compaction.
-            compact::compaction_changes_no_value [Compact]
-                "A compaction changes no value.";
-            compact::compaction_brings_no_deleted_key_back [Compact]
-                "A compaction brings no deleted key back, now or at the next opening.";
-            compact::an_empty_store_can_be_compacted [Compact]
-                "A store without keys can be compacted.";
-            compact::compacting_twice_is_compacting_once [Compact]
-                "A second compaction changes nothing and takes no space.";
-            compact::a_store_of_deleted_keys_can_be_compacted [Compact]
-                "A store whose keys are all deleted can be compacted.";
-            compact::compaction_gives_space_back [Compact]
-                "A compaction gives the space of overwritten values back, and claims no more than that.";
-            compact::writes_after_a_compaction_are_kept [Compact]
-                "What is written after a compaction counts after opening again.";
-            compact::odd_keys_and_values_survive_compaction [Compact]
-                "Keys and values that look like something else survive a compaction.";
-            compact::compactions_between_writes_end_as_in_a_map [Compact]
-                "Writes, compactions and openings in any order end as in a map.";
-
             // Threads.
             threads::writers_of_their_own_keys_lose_nothing []
                 "Writers of different keys lose none of their writes to each other.";
@@ -262,10 +226,6 @@ macro_rules! __every_case {
                 "An engine can be owned by several threads behind an Arc.";
             threads::syncs_and_writes_go_on_at_once []
                 "Syncing in one thread and writing in another do not wait for each other for ever.";
-            threads::a_visit_during_writes_shows_whole_values_and_steady_keys [Iterate]
-                "A visit during writes shows whole values, and every key that stayed.";
-            threads::compactions_during_writes_lose_nothing [Compact]
-                "Compactions during writes lose no write and bring none back.";
         }
     };
 }

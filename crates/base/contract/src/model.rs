@@ -13,7 +13,7 @@ use logladder_engine::Durability;
 use crate::case::quietly;
 use crate::samples::odd_strings;
 use crate::show::show;
-use crate::{Bench, Place, Store, Subject, Violation};
+use crate::{Bench, Capability, Place, Store, Subject, Violation};
 
 /// The environment variable that repeats a run: the seed that a failure printed.
 pub const SEED: &str = "LOGLADDER_SEED";
@@ -165,7 +165,7 @@ fn run(subject: &Subject, program: &[Operation]) {
                 survives(subject, &mut map);
                 is_the_same(&store, &map);
             }
-            Operation::Compact if subject.compacts() => {
+            Operation::Compact if subject.can(Capability::Compact) => {
                 store.compact();
                 is_the_same(&store, &map);
             }

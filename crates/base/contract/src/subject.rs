@@ -1,5 +1,6 @@
 //! [`Subject`]: an engine under test, and what it claims of itself.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,6 +8,8 @@ use std::sync::Arc;
 use logladder_disk::sabotage::Rule;
 use logladder_disk::{Disk, OpenOn, RecordingDisk};
 use logladder_engine::{Durability, Engine, Result};
+
+use crate::Capability;
 
 type Opener = dyn Fn(Arc<dyn Disk>, &Path) -> Result<Box<dyn Engine>> + Send + Sync;
 
@@ -18,8 +21,11 @@ type Opener = dyn Fn(Arc<dyn Disk>, &Path) -> Result<Box<dyn Engine>> + Send + S
 pub struct Subject {
     name: String,
     durability: Durability,
-    iterates: bool,
-    compacts: bool,
+    capabilities: BTreeSet<Capability>,
+    /// How many versions of a key it keeps, if it says so.
+    versions: Option<u64>,
+    /// How many bytes a batch may have, if it says so.
+    batch_limit: Option<usize>,
     open: Arc<Opener>,
     rules: Vec<Rule>,
     allowances: Vec<Allowance>,
@@ -77,8 +83,9 @@ impl Subject {
         let mut subject = Self {
             name: name.to_owned(),
             durability: Durability::PowerLoss,
-            iterates: true,
-            compacts: true,
+            capabilities: BTreeSet::from(Capability::ALL),
+            versions: None,
+            batch_limit: None,
             open: Arc::new(open),
             rules: Vec::new(),
             allowances: Vec::new(),
@@ -86,8 +93,7 @@ impl Subject {
         if let Ok(engine) = subject.open(Arc::new(RecordingDisk::new()), Path::new("/store")) {
             engine.name().clone_into(&mut subject.name);
             subject.durability = engine.durability();
-            subject.iterates = engine.as_iterate().is_some();
-            subject.compacts = engine.as_compact().is_some();
+            subject.capabilities.retain(|capability| capability.is_of(&*engine));
         }
         subject
     }
@@ -107,6 +113,22 @@ impl Subject {
     #[must_use]
     pub fn allows(mut self, what: Allowed, why: &'static str) -> Self {
         self.allowances.push(Allowance { what, why });
+        self
+    }
+
+    /// Says that the newest `kept` versions of each key are kept, and after a compaction no others. Without it, only
+    /// the newest is expected.
+    #[must_use]
+    pub fn keeps_versions(mut self, kept: u64) -> Self {
+        self.versions = Some(kept);
+        self
+    }
+
+    /// Says that a batch whose keys and values have more than `bytes` together is refused. One like that is made, so
+    /// let it be some megabytes at most.
+    #[must_use]
+    pub fn refuses_batches_over(mut self, bytes: usize) -> Self {
+        self.batch_limit = Some(bytes);
         self
     }
 
@@ -137,16 +159,22 @@ impl Subject {
         self.durability > Durability::Never
     }
 
-    /// Whether it can show every key.
+    /// Whether it has this capability.
     #[must_use]
-    pub fn iterates(&self) -> bool {
-        self.iterates
+    pub fn can(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
     }
 
-    /// Whether it can compact.
+    /// How many versions of each key it keeps, if it says so.
     #[must_use]
-    pub fn compacts(&self) -> bool {
-        self.compacts
+    pub fn versions_kept(&self) -> Option<u64> {
+        self.versions
+    }
+
+    /// How many bytes a batch may have, if it says so.
+    #[must_use]
+    pub fn batch_limit(&self) -> Option<usize> {
+        self.batch_limit
     }
 
     /// The rules that it can be made to leave out.
@@ -171,8 +199,9 @@ impl fmt::Debug for Subject {
         f.debug_struct("Subject")
             .field("name", &self.name)
             .field("durability", &self.durability)
-            .field("iterates", &self.iterates)
-            .field("compacts", &self.compacts)
+            .field("capabilities", &self.capabilities)
+            .field("versions", &self.versions)
+            .field("batch_limit", &self.batch_limit)
             .field("rules", &self.rules)
             .field("allowances", &self.allowances)
             .finish_non_exhaustive()

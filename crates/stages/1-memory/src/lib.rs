@@ -43,7 +43,9 @@ use std::path::Path;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use logladder_disk::{Disk, OpenOn};
-use logladder_engine::{Durability, Engine, Error, Iterate, Open, Result, Stats, Visit, limits};
+use logladder_engine::{
+    Atomic, Batch, Durability, Engine, Error, Iterate, Open, Result, Stats, Visit, Write, limits,
+};
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -55,16 +57,24 @@ pub struct Memory {
 
 type Map = HashMap<Box<[u8]>, Box<[u8]>>;
 
+/// A key that is there already keeps its place and its copy of the key.
+fn put(map: &mut Map, key: &[u8], value: Box<[u8]>) {
+    match map.get_mut(key) {
+        Some(old) => *old = value,
+        None => drop(map.insert(Box::from(key), value)),
+    }
+}
+
 /// Nothing can be chosen.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {}
 
 impl Memory {
-    fn read(&self) -> Result<RwLockReadGuard<'_, Map>> {
+    fn reader(&self) -> Result<RwLockReadGuard<'_, Map>> {
         self.map.read().map_err(|_| Error::panicked())
     }
 
-    fn write(&self) -> Result<RwLockWriteGuard<'_, Map>> {
+    fn writer(&self) -> Result<RwLockWriteGuard<'_, Map>> {
         self.map.write().map_err(|_| Error::panicked())
     }
 }
@@ -80,13 +90,13 @@ impl Engine for Memory {
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         limits::check_key(key)?;
-        Ok(self.read()?.get(key).map(|value| value.to_vec()))
+        Ok(self.reader()?.get(key).map(|value| value.to_vec()))
     }
 
     fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
         limits::check_key(key)?;
         value.clear();
-        let map = self.read()?;
+        let map = self.reader()?;
         let Some(found) = map.get(key) else { return Ok(false) };
         value.extend_from_slice(found);
         Ok(true)
@@ -94,18 +104,15 @@ impl Engine for Memory {
 
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
+        // Copied before the lock is taken.
         let value = Box::from(value);
-        let mut map = self.write()?;
-        match map.get_mut(key) {
-            Some(old) => *old = value,
-            None => drop(map.insert(Box::from(key), value)),
-        }
+        put(&mut *self.writer()?, key, value);
         Ok(())
     }
 
     fn delete(&self, key: &[u8]) -> Result<()> {
         limits::check_key(key)?;
-        self.write()?.remove(key);
+        self.writer()?.remove(key);
         Ok(())
     }
 
@@ -115,7 +122,7 @@ impl Engine for Memory {
     }
 
     fn stats(&self) -> Result<Stats> {
-        let map = self.read()?;
+        let map = self.reader()?;
         let mut stats = Stats::default();
         stats.live_keys = map.len() as u64;
         stats.live_bytes = map.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
@@ -129,12 +136,50 @@ impl Engine for Memory {
     fn as_iterate(&self) -> Option<&dyn Iterate> {
         Some(self)
     }
+
+    fn as_atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+}
+
+/// Where all writers wait for one lock, several writes are one as soon as they are done under it.
+impl Atomic for Memory {
+    fn write(&self, batch: &Batch) -> Result<()> {
+        // All limits first: once a write is done, the others must be.
+        for write in batch.iter() {
+            match write {
+                Write::Set(key, value) => limits::check_entry(key, value)?,
+                Write::Delete(key) => limits::check_key(key)?,
+            }
+        }
+        let mut map = self.writer()?;
+        for write in batch.iter() {
+            match write {
+                Write::Set(key, value) => put(&mut map, key, Box::from(value)),
+                Write::Delete(key) => drop(map.remove(key)),
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_and_set(&self, key: &[u8], expected: Option<&[u8]>, new: Option<&[u8]>) -> Result<bool> {
+        limits::check_entry(key, new.unwrap_or_default())?;
+        let mut map = self.writer()?;
+        if map.get(key).map(|value| &**value) != expected {
+            return Ok(false);
+        }
+        match new {
+            Some(value) => put(&mut map, key, Box::from(value)),
+            None => drop(map.remove(key)),
+        }
+        Ok(true)
+    }
 }
 
 impl Iterate for Memory {
     /// Copies the list of keys first, and each value when its turn comes.
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
-        let keys: Vec<Box<[u8]>> = self.read()?.keys().cloned().collect();
+        let keys: Vec<Box<[u8]>> = self.reader()?.keys().cloned().collect();
         let mut value = Vec::new();
         for key in keys {
             if self.get_into(&key, &mut value)? && visit(&key, &value) == ControlFlow::Break(()) {

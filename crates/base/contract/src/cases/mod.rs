@@ -1,7 +1,14 @@
 //! The cases, by theme. What each of them proves is said in [`list`](crate::list).
 
+pub(crate) mod atomic;
+pub(crate) mod backup;
+pub(crate) mod changes;
 pub(crate) mod compact;
+pub(crate) mod consistent;
+pub(crate) mod expire;
 pub(crate) mod folder;
+pub(crate) mod follow;
+pub(crate) mod history;
 pub(crate) mod iterate;
 pub(crate) mod keys;
 pub(crate) mod reads;

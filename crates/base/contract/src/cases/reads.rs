@@ -1,9 +1,12 @@
-//! Reading: what get, get_into and stats say, and that asking changes nothing.
+//! Reading: what get, its relatives and stats say, and that asking changes nothing.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use logladder_engine::Error;
 use logladder_engine::limits::MAX_KEY_LEN;
 
 use crate::Bench;
-use crate::samples::noise;
+use crate::samples::{noise, odd_strings};
 
 pub(crate) fn an_absent_key_has_no_value(bench: &Bench) {
     let store = bench.open();
@@ -123,4 +126,71 @@ pub(crate) fn the_name_is_a_short_word(bench: &Bench) {
         bench.subject().durability(),
         "the durability is always the same"
     );
+}
+
+pub(crate) fn get_with_shows_what_get_gives(bench: &Bench) {
+    let store = bench.open();
+    assert_eq!(store.get_with("key"), None);
+    for string in odd_strings() {
+        store.set(&string, &string);
+        assert_eq!(store.get_with(&string).as_ref(), Some(&string));
+    }
+    let long = noise(300_000, 9);
+    store.set("key", &long);
+    assert!(store.get_with("key").is_some_and(|value| value == long), "a long value is shown whole");
+    store.set("key", "");
+    assert_eq!(store.get_with("key"), Some(Vec::new()));
+    store.delete("key");
+    assert_eq!(store.get_with("key"), None);
+}
+
+pub(crate) fn get_many_shows_what_get_gives(bench: &Bench) {
+    let store = bench.open();
+    let none: [&[u8]; 0] = [];
+    assert_eq!(store.get_many(&none), []);
+    assert_eq!(store.get_many(&["absent", "absent"]), [None, None]);
+    let mut keys = Vec::new();
+    for number in 0..bench.many(400, 60) {
+        let key = format!("key {number}");
+        if number % 3 != 0 {
+            store.set(&key, noise(number, number as u64));
+        }
+        keys.push(key);
+    }
+    // Some are there twice, or more often, and not beside each other.
+    keys.extend(keys.iter().step_by(7).cloned().collect::<Vec<String>>());
+    keys.extend(keys.iter().rev().step_by(5).cloned().collect::<Vec<String>>());
+    let found = store.get_many(&keys);
+    for (key, value) in keys.iter().zip(&found) {
+        assert!(*value == store.get(key), "get_many and get do not agree on {key}");
+    }
+    store.delete("key 1");
+    store.set("key 2", "");
+    assert_eq!(store.get_many(&["key 1", "key 2", "key 1"]), [None, Some(Vec::new()), None]);
+}
+
+pub(crate) fn get_with_and_get_many_refuse_a_key_over_the_limit(bench: &Bench) {
+    let store = bench.open();
+    store.set("key", "value");
+    let long = vec![b'k'; MAX_KEY_LEN + 1];
+    let mut shown = 0;
+    let outcome = store.engine().get_with(&long, &mut |_| shown += 1);
+    assert!(matches!(outcome, Err(Error::TooLarge { len: 65_536, .. })), "{outcome:?}");
+    assert_eq!(shown, 0, "its reader is not called");
+    let outcome = store.engine().get_many(&[b"key", &long], &mut |_, _| {});
+    assert!(matches!(outcome, Err(Error::TooLarge { len: 65_536, .. })), "{outcome:?}");
+    assert_eq!(store.get_many(&["key"]), [Some(b"value".to_vec())]);
+}
+
+pub(crate) fn a_reader_that_panics_leaves_the_store_usable(bench: &Bench) {
+    let store = bench.open();
+    store.set("key", "value");
+    let engine = store.engine();
+    let read = || engine.get_with(b"key", &mut |_| panic!("on purpose, in a reader"));
+    assert!(catch_unwind(AssertUnwindSafe(read)).is_err());
+    let read = || engine.get_many(&[b"key"], &mut |_, _| panic!("on purpose, in a reader"));
+    assert!(catch_unwind(AssertUnwindSafe(read)).is_err());
+    store.holds("key", "value");
+    store.set("key", "another");
+    assert_eq!(store.get_with("key").as_deref(), Some(&b"another"[..]));
 }

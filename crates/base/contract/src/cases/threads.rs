@@ -12,7 +12,7 @@ use crate::Bench;
 const THREADS: usize = 4;
 
 /// Waits for each thread, and fails as the first one failed.
-fn join_all<'s, T: 's>(threads: impl IntoIterator<Item = ScopedJoinHandle<'s, T>>) {
+pub(super) fn join_all<'s, T: 's>(threads: impl IntoIterator<Item = ScopedJoinHandle<'s, T>>) {
     let outcomes: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
     for outcome in outcomes {
         if let Err(panic) = outcome {
@@ -22,7 +22,7 @@ fn join_all<'s, T: 's>(threads: impl IntoIterator<Item = ScopedJoinHandle<'s, T>
 }
 
 /// Sets the flag when it is dropped, so that readers end also when a writer panics.
-struct Ends<'a>(&'a AtomicBool);
+pub(super) struct Ends<'a>(pub(super) &'a AtomicBool);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
@@ -275,4 +275,80 @@ pub(crate) fn compactions_during_writes_lose_nothing(bench: &Bench) {
     let store = bench.reopen(store);
     check(&store);
     assert_eq!(store.stats().live_keys, 15);
+}
+
+pub(crate) fn ten_threads_of_increments_end_at_the_number_of_them(bench: &Bench) {
+    let store = bench.open();
+    let (threads, rounds) = (10, bench.many(40, 4));
+    thread::scope(|scope| {
+        let store = &store;
+        join_all((0..threads).map(|_| {
+            scope.spawn(move || {
+                for _ in 0..rounds {
+                    loop {
+                        let before = store.get("counter");
+                        let text = before.as_deref().unwrap_or(b"0");
+                        let Ok(number) = String::from_utf8_lossy(text).parse::<u64>() else {
+                            panic!("the counter holds {}", text.escape_ascii())
+                        };
+                        let next = (number + 1).to_string();
+                        if store.compare_and_set("counter", before.as_deref(), Some(next.as_bytes())) {
+                            break;
+                        }
+                    }
+                }
+            })
+        }));
+    });
+    store.holds("counter", (threads * rounds).to_string());
+    if bench.subject().persists() {
+        bench.reopen(store).holds("counter", (threads * rounds).to_string());
+    }
+}
+
+pub(crate) fn one_of_many_creators_wins(bench: &Bench) {
+    let store = bench.open();
+    for round in 0..bench.many(40, 8) {
+        let key = format!("key {round}");
+        let won = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            let (store, key, won) = (&store, &key, &won);
+            join_all((1..=THREADS).map(|thread| {
+                scope.spawn(move || {
+                    if store.compare_and_set(key, None, Some(thread.to_string().as_bytes())) {
+                        assert_eq!(won.swap(thread, Ordering::AcqRel), 0, "two threads created one key");
+                    }
+                })
+            }));
+        });
+        store.holds(&key, won.load(Ordering::Acquire).to_string());
+    }
+}
+
+pub(crate) fn batches_at_once_are_done_one_after_the_other(bench: &Bench) {
+    let store = bench.open();
+    let keys: Vec<String> = (0..8).map(|number| format!("key {number}")).collect();
+    for round in 0..bench.many(60, 10) {
+        thread::scope(|scope| {
+            let (store, keys) = (&store, &keys);
+            join_all((0..THREADS).map(|thread| {
+                scope.spawn(move || {
+                    store.write_all(|batch| {
+                        for key in keys {
+                            batch.set(key.as_bytes(), format!("{round} of {thread}").as_bytes());
+                        }
+                    });
+                })
+            }));
+        });
+        let values = store.get_many(&keys);
+        assert!(
+            values.iter().all(|value| value.is_some() && *value == values[0]),
+            "a part of one batch and a part of another are left: {values:?}"
+        );
+    }
+    if bench.subject().persists() {
+        let before = store.get_many(&keys);
+        assert_eq!(bench.reopen(store).get_many(&keys), before);
+    }
 }

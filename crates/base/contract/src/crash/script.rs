@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::Subject;
 use crate::samples::{Numbers, noise};
 use crate::show::show;
+use crate::{Capability, Subject};
 
 /// One call of an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ fn delete(key: &str) -> Step {
 pub fn scripts(subject: &Subject) -> Vec<Script> {
     let mut scripts =
         vec![small_writes(), openings(), deletes(), odd_ones(), long_values(), random(subject, 11)];
-    if subject.compacts() {
+    if subject.can(Capability::Compact) {
         scripts.extend([compaction(), compactions_and_deletes(), random(subject, 12)]);
     }
     scripts
@@ -218,7 +218,7 @@ fn random(subject: &Subject, seed: u64) -> Script {
             0 => Step::Sync,
             1 => Step::Close,
             2 => Step::Drop,
-            3 if subject.compacts() => Step::Compact,
+            3 if subject.can(Capability::Compact) => Step::Compact,
             4..7 => delete(key),
             _ => {
                 let value = format!("{:x}", numbers.next()).repeat(numbers.below(3));

@@ -94,7 +94,8 @@ impl Batch {
 pub trait Atomic {
     /// Does all writes of the batch or none: after a crash at any moment the store has all of them or none. Of two
     /// writes of one key, the later one counts, and after a crash the earlier one is never seen. A read of several
-    /// keys meanwhile may still see some of them done and others not. An empty batch is fine.
+    /// keys meanwhile may still see some of them done and others not; other writes come before the batch or after it.
+    /// An empty batch is fine.
     ///
     /// # Errors
     ///

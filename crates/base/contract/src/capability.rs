@@ -1,0 +1,69 @@
+//! [`Capability`]: what some engines can do and others cannot.
+
+use logladder_engine::{Engine, Iterate};
+
+/// What some engines can do and others cannot. The cases, scripts and operations that need it are left out where it
+/// is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Capability {
+    /// [`Iterate`].
+    Iterate,
+    /// [`Iterate::is_consistent`].
+    ConsistentView,
+    /// [`Atomic`](logladder_engine::Atomic).
+    Atomic,
+    /// [`History`](logladder_engine::History).
+    History,
+    /// [`Changes`](logladder_engine::Changes).
+    Changes,
+    /// [`Expire`](logladder_engine::Expire).
+    Expire,
+    /// [`Compact`](logladder_engine::Compact).
+    Compact,
+    /// [`Backup`](logladder_engine::Backup).
+    Backup,
+}
+
+impl Capability {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Iterate,
+        Self::ConsistentView,
+        Self::Atomic,
+        Self::History,
+        Self::Changes,
+        Self::Expire,
+        Self::Compact,
+        Self::Backup,
+    ];
+
+    /// Whether `engine` has it.
+    #[must_use]
+    pub fn is_of(self, engine: &dyn Engine) -> bool {
+        match self {
+            Self::Iterate => engine.as_iterate().is_some(),
+            Self::ConsistentView => engine.as_iterate().is_some_and(Iterate::is_consistent),
+            Self::Atomic => engine.as_atomic().is_some(),
+            Self::History => engine.as_history().is_some(),
+            Self::Changes => engine.as_changes().is_some(),
+            Self::Expire => engine.as_expire().is_some(),
+            Self::Compact => engine.as_compact().is_some(),
+            Self::Backup => engine.as_backup().is_some(),
+        }
+    }
+
+    /// What is said of an engine without it.
+    pub(crate) fn missing(self) -> &'static str {
+        match self {
+            Self::Iterate => "it cannot show every key",
+            Self::ConsistentView => "it promises no consistent view",
+            Self::Atomic => "it has no batches",
+            Self::History => "it keeps no history",
+            Self::Changes => "its changes cannot be followed",
+            Self::Expire => "its values have no end",
+            Self::Compact => "it cannot compact",
+            Self::Backup => "it makes no copies",
+        }
+    }
+}
