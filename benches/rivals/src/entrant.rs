@@ -101,6 +101,8 @@ impl Entrant {
             Self::Ours(stage) => {
                 !measure.is_durable() || stage.durability(SyncPolicy::Always) > Durability::Never
             }
+            // Others look for many keys one by one.
+            Self::Rival(_) if measure == Measure::GetMany => false,
             Self::Rival(rival) => !rival.aside || measure == Measure::Get,
             Self::Limit(limit) => limit.enters(measure),
         }

@@ -10,6 +10,9 @@ use crate::entrant::Entrant;
 #[derive(Debug, Clone, Parser)]
 #[command(name = "rivals", version, about)]
 pub struct Flags {
+    /// Measure what is asked of hash-log, no more, and show the table of targets: some twenty minutes.
+    #[arg(long)]
+    pub targets: bool,
     /// What to do, by name and separated by commas; all of it, if nothing is named.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART")]
     pub only: Vec<Part>,
@@ -23,8 +26,15 @@ pub struct Flags {
     /// How often everything is measured; the tables show medians.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub rounds: u32,
+    /// How many keys the store has that is opened, and whose memory is looked at; as many as else if not said,
+    /// and with --targets 10,000,000.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(8..=60_000_000))]
+    pub scale_keys: Option<u32>,
+    /// The longest that the fill of that store may take, in seconds; what it is cut off at is what is opened.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub scale_seconds: u32,
     /// The longest a fill, an overwrite or a delete may take, in seconds.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub write_seconds: u32,
     /// The longest that gets may take, in seconds; and how long the mix and durable sets do take.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=86_400))]
@@ -35,6 +45,10 @@ pub struct Flags {
     /// Where the stores lie while they are measured; else with the reports.
     #[arg(long, value_name = "FOLDER")]
     pub folder: Option<PathBuf>,
+    /// Where the results are written as JSON; a relative path counts from the root of the workspace. Else they are
+    /// in the folder of reports.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
     /// Do everything with a few keys for a moment: shows that it works, and measures nothing.
     #[arg(long)]
     pub test: bool,
@@ -63,8 +77,16 @@ pub enum Part {
     Delete,
     /// Synced sets, by one thread and by eight.
     Durable,
+    /// Gets of 64 keys a call, and single ones.
+    GetMany,
     /// Fill and get with values of 1 KiB and 64 KB.
     Values,
+    /// What stores take on the disk, filled and overwritten.
+    Disk,
+    /// Latency of gets beside a writer and compaction.
+    Compaction,
+    /// A large store: its memory, and opening it clean and after a crash.
+    Open,
     /// Memory, disk, latency and opening, by the common benchmark's runner.
     Cost,
     /// Kill a process and count what it leaves.
@@ -75,7 +97,11 @@ impl Flags {
     /// Whether this part is asked for.
     #[must_use]
     pub fn wants(&self, part: Part) -> bool {
-        self.only.is_empty() || self.only.contains(&part)
+        match self.only.is_empty() {
+            true if self.targets => !matches!(part, Part::Delete | Part::Cost),
+            true => true,
+            false => self.only.contains(&part),
+        }
     }
 }
 

@@ -17,16 +17,14 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use logladder_bench::{Contestant, Failure, Operation};
+use logladder_bench::{Contestant, Failure};
 use logladder_disk::RealDisk;
 use logladder_engine::{Engine, SyncPolicy};
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Ledger, key_text};
-use crate::stretch::Stretch;
+use crate::session::{failed, shuffled};
+use crate::stretch::{Call, Stretch};
 
 /// Bytes of each value.
 const VALUE_LEN: usize = 100;
@@ -46,18 +44,15 @@ impl Kill {
         Ledger::new(self.sets, VALUE_LEN, self.seed)
     }
 
-    /// The keys in the order they are set.
     fn order(&self) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.sets).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(self.seed));
-        order
+        shuffled(self.sets, self.seed)
     }
 
     fn open(&self, contestant: &Contestant, folder: &Path) -> Result<Box<dyn Engine>, Failure> {
         let sync = if self.synced { SyncPolicy::Always } else { SyncPolicy::Never };
         contestant
             .open(RealDisk::shared(), &folder.join("store"), sync)
-            .map_err(|error| failed(contestant.name(), "open", &error))
+            .map_err(failed(contestant.name(), "open"))
     }
 
     /// Sets the keys, and returns the engine, still open, and how many sets it acknowledged.
@@ -70,7 +65,7 @@ impl Kill {
         let stretch = Stretch {
             engine: &*engine,
             ledger: &ledger,
-            operation: Operation::Set,
+            call: Call::Set,
             during: "set before the kill",
             budget: Duration::from_millis(self.budget_millis),
         };
@@ -96,7 +91,7 @@ impl Kill {
             let state = ledger.begin(key, true);
             if ledger.value(key, state) == Some(found) { kept += 1 } else { wrong += 1 }
         };
-        let failed = |error| failed(contestant.name(), "count after the kill", &error);
+        let failed = |error| failed(contestant.name(), "count after the kill")(error);
         if let Some(iterate) = engine.as_iterate() {
             // Some stages search the whole log for a key.
             let mut visit = |key: &[u8], value: &[u8]| {
@@ -120,10 +115,6 @@ impl Kill {
 
 fn key_number(key: &[u8]) -> Option<u32> {
     std::str::from_utf8(key).ok()?.parse().ok()
-}
-
-fn failed(engine: &str, during: &str, error: &logladder_engine::Error) -> Failure {
-    Failure::Engine { engine: engine.to_owned(), during: during.to_owned(), what: error.to_string() }
 }
 
 #[cfg(test)]

@@ -6,14 +6,18 @@
 //!   Flags ──► Schedule ──► for each step a fresh folder and a process of its own (process)
 //!                             │
 //!                             ├─ Session   fill, overwrite, get, … by one thread and several
+//!                             ├─ Space     what it takes on the disk
+//!                             ├─ Latency   gets beside a writer and compaction
+//!                             ├─ Scale     many keys: memory, opening clean and after a crash
 //!                             ├─ Kill      set, be killed, count
 //!                             └─ the common benchmark's Workload: memory, disk, latency
 //!                             ▼
-//!                          Results ──► medians ──► tables by durability, ratios, rivals.json
+//!                          Results ──► medians ──► tables by durability, ratios, targets, rivals.json
 //! ```
 //!
 //! - [`rivals`] is a file for each engine: what is called, at which stated durability, and why.
 //! - [`raw`] is what the machine allows at best, behind the same trait.
+//! - `--targets` measures what is asked of `hash-log`, and puts it beside the best rival in one table.
 //! - [`entrant`] gathers these and the stages of the ladder by name.
 //!
 //! The rules are those of the common benchmark ([`logladder_bench`]): the same keys, values and order for
@@ -26,17 +30,25 @@
 pub mod entrant;
 pub mod flags;
 mod kill;
+pub mod latency;
 mod ledger;
 pub mod measure;
+mod medians;
+mod memory;
 mod process;
 pub mod raw;
 pub mod results;
 pub mod rivals;
 mod run;
+mod scale;
 mod schedule;
 mod session;
+pub mod sheet;
+mod sheets;
 pub mod show;
+mod space;
 mod stretch;
+mod targets;
 
 pub use entrant::{Entrant, Side};
 pub use flags::{Flags, Part};
@@ -44,3 +56,4 @@ pub use measure::Measure;
 pub use process::{Launcher, worker_entry};
 pub use results::Results;
 pub use schedule::Schedule;
+pub use sheet::Sheet;

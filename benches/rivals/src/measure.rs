@@ -13,7 +13,13 @@ pub enum Measure {
     Overwrite,
     /// Gets of random keys that are there.
     Get,
-    /// The same by two threads at once.
+    /// Gets of random keys that are there, 64 a call.
+    GetMany,
+    /// Gets whose value is read where it lies, every byte of it, and not copied.
+    GetInPlace,
+    /// Gets that borrow the value where it lies and do not look at it.
+    GetUnread,
+    /// As [`Get`](Self::Get), by two threads at once.
     GetTwoThreads,
     /// Gets of random keys that were never set.
     GetAbsent,
@@ -31,10 +37,13 @@ pub enum Measure {
 
 impl Measure {
     /// Every measure, in the order of the tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Fill,
         Self::Overwrite,
         Self::Get,
+        Self::GetMany,
+        Self::GetInPlace,
+        Self::GetUnread,
         Self::GetTwoThreads,
         Self::GetAbsent,
         Self::WriteBesideRead,
@@ -51,6 +60,9 @@ impl Measure {
             Self::Fill => "fill",
             Self::Overwrite => "overwrite",
             Self::Get => "get",
+            Self::GetMany => "get, 64 a call",
+            Self::GetInPlace => "get in place",
+            Self::GetUnread => "get in place, unread",
             Self::GetTwoThreads => "get, 2 threads",
             Self::GetAbsent => "get absent",
             Self::WriteBesideRead => "set beside get",

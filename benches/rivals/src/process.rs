@@ -13,12 +13,15 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use logladder_bench::{Failure, reports_folder};
+use logladder_bench::{Failure, Heap, reports_folder};
 use serde::{Deserialize, Serialize};
 
 use crate::entrant::Entrant;
 use crate::kill::Kill;
+use crate::latency::{Latency, Tail};
+use crate::scale::{Filled, Opened, Scale};
 use crate::session::{Session, Timed};
+use crate::space::{Occupied, Space};
 
 /// The hidden first argument that turns a binary into a worker.
 const WORKER_ARGUMENT: &str = "--logladder-rivals-worker";
@@ -35,6 +38,14 @@ pub(crate) enum Job {
     Recount {
         kill: Kill,
         acknowledged: u64,
+    },
+    Space(Space),
+    Latency(Latency),
+    /// Fill a store, say what it holds in memory, and wait for the end.
+    FillAndIdle(Scale),
+    Reopen {
+        scale: Scale,
+        filled: u64,
     },
 }
 
@@ -60,12 +71,18 @@ pub(crate) enum Outcome {
     Measured(Vec<Timed>),
     Acknowledged(u64),
     Recounted { kept: u64, wrong: u64 },
+    Occupied(Occupied),
+    Tails(Vec<Tail>),
+    Filled(Filled),
+    Opened(Opened),
 }
 
 /// Starts workers.
 #[derive(Debug)]
 pub struct Launcher {
     program: PathBuf,
+    /// The same with an allocator that counts.
+    counting: Option<PathBuf>,
     scratch: PathBuf,
 }
 
@@ -85,13 +102,21 @@ impl Launcher {
     /// [`Failure::System`] if the system does not tell which program this is.
     pub fn new() -> Result<Self, Failure> {
         let program = env::current_exe().map_err(|error| Failure::system("find this program", &error))?;
-        Ok(Self { program, scratch: reports_folder() })
+        Ok(Self { program, counting: None, scratch: reports_folder() })
     }
 
     /// Puts the stores into another folder, such as one on the disk that is to be measured.
     #[must_use]
     pub fn in_folder(mut self, scratch: &Path) -> Self {
         self.scratch = scratch.to_path_buf();
+        self
+    }
+
+    /// Names a program that calls [`worker_entry`] with an allocator that counts. Heap is looked at in that one
+    /// alone, because counting costs an engine time that allocates much. Without it no heap is counted.
+    #[must_use]
+    pub fn counting_heap_with(mut self, program: impl Into<PathBuf>) -> Self {
+        self.counting = Some(program.into());
         self
     }
 
@@ -123,12 +148,14 @@ impl Launcher {
     }
 
     fn start(&self, request: &Request) -> Result<(Worker, Receiver<String>), Failure> {
-        let mut child = Command::new(&self.program)
+        let counting = self.counting.as_ref().filter(|_| matches!(request.job, Job::FillAndIdle(_)));
+        let program = counting.unwrap_or(&self.program);
+        let mut child = Command::new(program)
             .arg(WORKER_ARGUMENT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| Failure::system(format!("start {}", self.program.display()), &error))?;
+            .map_err(|error| Failure::system(format!("start {}", program.display()), &error))?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let mut worker = Worker { child, input };
         let mut text =
@@ -190,17 +217,20 @@ impl Job {
         match self {
             Self::Measure(session) => session.budget(),
             Self::SetAndIdle(kill) | Self::Recount { kill, .. } => Duration::from_millis(kill.budget_millis),
+            Self::Space(space) => space.budget(),
+            Self::Latency(latency) => latency.budget(),
+            Self::FillAndIdle(scale) | Self::Reopen { scale, .. } => scale.budget(),
         }
     }
 }
 
 /// Call this first in `main` of a binary that has a [`Launcher`]. If the binary was started as a worker, this does
-/// the work and ends the process; else it returns at once.
-pub fn worker_entry() {
+/// the work and ends the process; else it returns at once. `heap` is the binary's counting allocator, if it has one.
+pub fn worker_entry(heap: Option<&'static Heap>) {
     if env::args_os().nth(1).is_none_or(|argument| argument != WORKER_ARGUMENT) {
         return;
     }
-    let outcome = serve();
+    let outcome = serve(heap);
     let told = tell(&match outcome {
         Ok(outcome) => Event::Done(outcome),
         Err(failure) => Event::Failed(failure),
@@ -208,7 +238,7 @@ pub fn worker_entry() {
     exit(i32::from(told.is_err()));
 }
 
-fn serve() -> Result<Outcome, Failure> {
+fn serve(heap: Option<&'static Heap>) -> Result<Outcome, Failure> {
     let mut line = String::new();
     io::stdin().read_line(&mut line).map_err(|error| Failure::system("read a request", &error))?;
     let Request { entrant, folder, job } =
@@ -217,26 +247,36 @@ fn serve() -> Result<Outcome, Failure> {
         return Err(Failure::Worker { engine: entrant, what: "does not know an engine of this name".into() });
     };
     let contestant = entrant.contestant();
+    let mut doing = |what: &str| {
+        // If nobody listens any more, the last event will not be heard either, and that one counts.
+        let _ = tell(&Event::Doing(what.to_owned()));
+    };
     match job {
-        Job::Measure(session) => {
-            let mut doing = |what: &str| {
-                // If nobody listens any more, the last event will not be heard either, and that one counts.
-                let _ = tell(&Event::Doing(what.to_owned()));
-            };
-            session.run(&contestant, &folder, &mut doing).map(Outcome::Measured)
-        }
+        Job::Measure(session) => session.run(&contestant, &folder, &mut doing).map(Outcome::Measured),
         Job::SetAndIdle(kill) => {
             let (_still_open, acknowledged) = kill.set(&contestant, &folder)?;
-            // Whoever cannot be told will not kill this process; then it ends without closing, which is alike.
-            let _ = tell(&Event::Done(Outcome::Acknowledged(acknowledged)));
-            let _ = io::stdin().read_line(&mut line);
-            exit(1);
+            idle(Outcome::Acknowledged(acknowledged))
         }
         Job::Recount { kill, acknowledged } => {
             let (kept, wrong) = kill.recount(&contestant, &folder, acknowledged)?;
             Ok(Outcome::Recounted { kept, wrong })
         }
+        Job::Space(space) => space.run(&contestant, &folder, &mut doing).map(Outcome::Occupied),
+        Job::Latency(latency) => latency.run(&folder, &mut doing).map(Outcome::Tails),
+        Job::FillAndIdle(scale) => {
+            let (_still_open, filled) = scale.fill(&contestant, &folder, heap, &mut doing)?;
+            idle(Outcome::Filled(filled))
+        }
+        Job::Reopen { scale, filled } => scale.reopen(&contestant, &folder, filled).map(Outcome::Opened),
     }
+}
+
+/// Tells the outcome and waits to be killed.
+fn idle(outcome: Outcome) -> ! {
+    // Whoever cannot be told will not kill this process; then it ends without closing, which is alike.
+    let _ = tell(&Event::Done(outcome));
+    let _ = io::stdin().read_line(&mut String::new());
+    exit(1);
 }
 
 fn tell(event: &Event) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! [`Session`]: what is done to one engine in one process, in this order, and what of it is timed.
 //!
 //! ```text
-//!   relaxed:  fill · sync · overwrite · sync · get · get by two threads · get absent · set beside get · delete
+//!   relaxed:  fill · sync · overwrite · sync · get · get 64 a call · get in place · get by two threads
+//!             · get absent · set beside get · delete
 //!   synced:   set by one thread · set by eight threads
 //!   both:     every key compared · close
 //! ```
@@ -13,7 +14,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use logladder_bench::{Contestant, Failure, Operation};
+use logladder_bench::{Contestant, Failure};
 use logladder_disk::RealDisk;
 use logladder_engine::{Engine, SyncPolicy};
 use rand::seq::SliceRandom;
@@ -23,12 +24,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::Ledger;
 use crate::measure::Measure;
-use crate::stretch::{Pace, Stretch, together};
+use crate::memory::touch_memory;
+use crate::stretch::{Call, Pace, Stretch, together};
 
 /// Threads of [`Measure::DurableSetEightThreads`].
 const WRITERS: usize = 8;
 /// Gets end after so many times the number of keys, if the time is not over first.
 const GETS_PER_KEY: usize = 2;
+/// But not before there were so many.
+const FEWEST_GETS: usize = 100_000;
 
 /// What to do with one engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,22 +62,17 @@ pub(crate) struct Timed {
 impl Session {
     /// The longest it should take, without opening and closing.
     pub(crate) fn budget(&self) -> Duration {
-        // Fill, overwrite and delete; two kinds of gets, absent ones, the mix and the check.
-        let millis = self.write_millis.saturating_mul(3).saturating_add(self.read_millis.saturating_mul(5));
-        Duration::from_millis(millis)
-    }
-
-    /// Touches about as much memory as the store and its pages in the kernel's cache will take, and gives it back.
-    ///
-    /// On a virtual machine the first touch of a page can cost 5–11 µs, because the host must find one; whoever
-    /// came first would pay for all that follow.
-    fn touch_memory(&self) {
-        const MOST: u64 = 1 << 30;
-        let bytes =
-            u64::from(self.keys).saturating_mul(u64::from(self.value_len) + 16).saturating_mul(4).min(MOST);
-        let mut memory = vec![0u8; usize::try_from(bytes).unwrap_or(0)];
-        memory.iter_mut().step_by(4096).for_each(|byte| *byte = 1);
-        std::hint::black_box(&memory);
+        let is_each_key_once =
+            |measure: &&Measure| matches!(measure, Measure::Fill | Measure::Overwrite | Measure::Delete);
+        let writes = self.measures.iter().filter(is_each_key_once).count() as u64;
+        // A relaxed session always fills, and each ends with a check.
+        let fills = u64::from(!self.synced && !self.measures.contains(&Measure::Fill));
+        let others = self.measures.len() as u64 - writes + 1;
+        Duration::from_millis(
+            self.write_millis
+                .saturating_mul(writes + fills)
+                .saturating_add(self.read_millis.saturating_mul(others)),
+        )
     }
 
     /// Measures the engine in an empty folder. `doing` is told what is being done.
@@ -83,17 +82,14 @@ impl Session {
         folder: &Path,
         doing: &mut dyn FnMut(&str),
     ) -> Result<Vec<Timed>, Failure> {
-        let failed = |during: &str| {
-            let (engine, during) = (contestant.name().to_owned(), during.to_owned());
-            move |error: logladder_engine::Error| Failure::Engine { engine, during, what: error.to_string() }
-        };
+        let failed = |during| failed(contestant.name(), during);
         let ledger = Ledger::new(self.keys, self.value_len as usize, self.seed);
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut order: Vec<u32> = (0..self.keys).collect();
         order.shuffle(&mut random);
 
         doing("warm up");
-        self.touch_memory();
+        touch_memory(self.keys, self.value_len);
         let sync = if self.synced { SyncPolicy::Always } else { SyncPolicy::Never };
         let engine =
             contestant.open(RealDisk::shared(), &folder.join("store"), sync).map_err(failed("open"))?;
@@ -120,23 +116,23 @@ struct Progress<'p> {
 }
 
 impl Progress<'_> {
-    fn stretch(&self, operation: Operation, during: &'static str) -> Stretch<'_> {
+    fn stretch(&self, call: Call, during: &'static str) -> Stretch<'_> {
         let is_each_key_once = matches!(during, "fill" | "overwrite" | "delete");
         let millis = if is_each_key_once { self.session.write_millis } else { self.session.read_millis };
         let budget = Duration::from_millis(millis);
-        Stretch { engine: self.engine, ledger: self.ledger, operation, during, budget }
+        Stretch { engine: self.engine, ledger: self.ledger, call, during, budget }
     }
 
     /// Does what is asked for, if it is, and keeps how it went.
     fn time(
         &mut self,
         measure: Measure,
-        operation: Operation,
+        call: Call,
         work: impl FnOnce(Stretch<'_>) -> Result<Vec<Pace>, Failure>,
     ) -> Result<(), Failure> {
         if self.session.measures.contains(&measure) {
             (self.doing)(measure.name());
-            let paces = work(self.stretch(operation, measure.name()))?;
+            let paces = work(self.stretch(call, measure.name()))?;
             self.keep(measure, &paces);
         }
         Ok(())
@@ -153,16 +149,12 @@ impl Progress<'_> {
 
     fn sync(&mut self) -> Result<(), Failure> {
         (self.doing)("sync");
-        self.engine.sync().map_err(|error| Failure::Engine {
-            engine: self.engine.name().to_owned(),
-            during: "sync".to_owned(),
-            what: error.to_string(),
-        })
+        self.engine.sync().map_err(failed(self.engine.name(), "sync"))
     }
 
     fn relaxed(&mut self, order: &mut Vec<u32>, random: &mut ChaCha8Rng) -> Result<(), Failure> {
         (self.doing)("fill");
-        let pace = self.stretch(Operation::Set, "fill").run(order.iter().copied())?;
+        let pace = self.stretch(Call::Set, "fill").run(order.iter().copied())?;
         // What was not filled is not there.
         order.truncate(usize::try_from(pace.operations).unwrap_or(usize::MAX));
         if self.session.measures.contains(&Measure::Fill) {
@@ -172,28 +164,34 @@ impl Progress<'_> {
 
         order.shuffle(random);
         let known = order.as_slice();
-        self.time(Measure::Overwrite, Operation::Set, |stretch| {
-            Ok(vec![stretch.run(known.iter().copied())?])
-        })?;
+        self.time(Measure::Overwrite, Call::Set, |stretch| Ok(vec![stretch.run(known.iter().copied())?]))?;
         self.sync()?;
         self.reads(known, random.random())?;
         self.mixed(known, random.random())?;
 
         order.shuffle(random);
-        self.time(Measure::Delete, Operation::Delete, |stretch| Ok(vec![stretch.run(order.iter().copied())?]))
+        self.time(Measure::Delete, Call::Delete, |stretch| Ok(vec![stretch.run(order.iter().copied())?]))
     }
 
     fn reads(&mut self, known: &[u32], seed: u64) -> Result<(), Failure> {
-        let gets = known.len().saturating_mul(GETS_PER_KEY);
-        self.time(Measure::Get, Operation::Get, |stretch| {
-            Ok(vec![endless(stretch.run(any_of(known, seed).take(gets))?)])
-        })?;
-        self.time(Measure::GetTwoThreads, Operation::Get, |stretch| {
+        let gets = known.len().saturating_mul(GETS_PER_KEY).max(FEWEST_GETS);
+        let by_one_thread = [
+            (Measure::Get, Call::Get),
+            (Measure::GetMany, Call::GetMany),
+            (Measure::GetInPlace, Call::GetInPlace),
+            (Measure::GetUnread, Call::GetUnread),
+        ];
+        for (measure, call) in by_one_thread {
+            self.time(measure, call, |stretch| {
+                Ok(vec![endless(stretch.run(any_of(known, seed).take(gets))?)])
+            })?;
+        }
+        self.time(Measure::GetTwoThreads, Call::Get, |stretch| {
             together(2, |thread| {
                 stretch.run(any_of(known, seed ^ (thread as u64 + 1)).take(gets)).map(endless)
             })
         })?;
-        self.time(Measure::GetAbsent, Operation::GetMiss, |stretch| {
+        self.time(Measure::GetAbsent, Call::Get, |stretch| {
             let behind_the_last =
                 any_of(known, seed ^ 3).map(|key| key.saturating_add(stretch.ledger.keys()));
             Ok(vec![endless(stretch.run(behind_the_last.take(gets))?)])
@@ -205,8 +203,8 @@ impl Progress<'_> {
             return Ok(());
         }
         (self.doing)("set beside get");
-        let sides = [(Measure::WriteBesideRead, Operation::Set), (Measure::ReadBesideWrite, Operation::Get)];
-        let stretches = sides.map(|(measure, operation)| self.stretch(operation, measure.name()));
+        let sides = [(Measure::WriteBesideRead, Call::Set), (Measure::ReadBesideWrite, Call::Get)];
+        let stretches = sides.map(|(measure, call)| self.stretch(call, measure.name()));
         let paces = together(2, |side| stretches[side].run(any_of(known, seed ^ side as u64)).map(endless))?;
         for (pace, (measure, _)) in paces.into_iter().zip(sides) {
             self.keep(measure, &[pace]);
@@ -216,10 +214,10 @@ impl Progress<'_> {
 
     fn durable(&mut self, order: &[u32]) -> Result<(), Failure> {
         let seed = self.session.seed;
-        self.time(Measure::DurableSet, Operation::Set, |stretch| {
+        self.time(Measure::DurableSet, Call::Set, |stretch| {
             Ok(vec![endless(stretch.run(any_of(order, seed))?)])
         })?;
-        self.time(Measure::DurableSetEightThreads, Operation::Set, |stretch| {
+        self.time(Measure::DurableSetEightThreads, Call::Set, |stretch| {
             // A share of the keys for each, since a key has one writer at a time.
             let shares: Vec<&[u32]> = order.chunks(order.len().div_ceil(WRITERS).max(1)).collect();
             together(shares.len(), |thread| {
@@ -231,9 +229,22 @@ impl Progress<'_> {
     /// Compares every key once more, as far as the time reaches.
     fn finish(self, order: &[u32]) -> Result<Vec<Timed>, Failure> {
         (self.doing)("check");
-        self.stretch(Operation::Get, "check").run(order.iter().copied())?;
+        self.stretch(Call::Get, "check").run(order.iter().copied())?;
         Ok(self.timed)
     }
+}
+
+/// An engine's error, as a reason to have no figures of it.
+pub(crate) fn failed(engine: &str, during: &str) -> impl FnOnce(logladder_engine::Error) -> Failure {
+    let (engine, during) = (engine.to_owned(), during.to_owned());
+    move |error| Failure::Engine { engine, during, what: error.to_string() }
+}
+
+/// The numbers of so many keys, in the order in which they are set.
+pub(crate) fn shuffled(keys: u32, seed: u64) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..keys).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    order
 }
 
 /// Of work that is repeated as often as the time allows, nothing is cut off.
@@ -242,7 +253,7 @@ fn endless(pace: Pace) -> Pace {
 }
 
 /// Keys at random, without end. None if there are none.
-fn any_of(keys: &[u32], seed: u64) -> impl Iterator<Item = u32> {
+pub(crate) fn any_of(keys: &[u32], seed: u64) -> impl Iterator<Item = u32> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     std::iter::from_fn(move || (!keys.is_empty()).then(|| keys[random.random_range(0..keys.len())]))
 }

@@ -15,9 +15,9 @@ use logladder_rivals::{Launcher, Schedule, Side, show, worker_entry};
 const SETS: u32 = 5000;
 
 fn main() -> Result<ExitCode> {
-    worker_entry();
+    worker_entry(None);
     let schedule = Schedule::of_kills(SETS, Duration::from_secs(1));
-    let results = schedule.run(&Launcher::new()?, &Runner::new()?, true, &mut |_, _| {});
+    let results = schedule.run(&Launcher::new()?, &Runner::new()?, &mut |_, _| {});
     writeln!(stdout(), "{}", show::all(&results, Look::default()))?;
 
     let ours: Vec<_> = results.kills.iter().filter(|kill| kill.of.side == Side::Ours).collect();

@@ -77,10 +77,13 @@ impl<T: TlsUsage> Heed<T> {
         Ok(Self { env, database, durability: opened.durability, dir: dir.to_path_buf() })
     }
 
-    fn read(&self, transaction: &RoTxn<'_>, key: &[u8], value: &mut Vec<u8>) -> heed::Result<bool> {
+    fn find<'t>(&self, transaction: &'t RoTxn<'_>, key: &[u8]) -> heed::Result<Option<&'t [u8]>> {
         // LMDB has no place for an empty key, and says so with an error.
-        let found = if key.is_empty() { None } else { self.database.get(transaction, key)? };
-        Ok(copied(found, value))
+        if key.is_empty() { Ok(None) } else { self.database.get(transaction, key) }
+    }
+
+    fn read(&self, transaction: &RoTxn<'_>, key: &[u8], value: &mut Vec<u8>) -> heed::Result<bool> {
+        Ok(copied(self.find(transaction, key)?, value))
     }
 }
 
@@ -105,6 +108,16 @@ where
         limits::check_key(key)?;
         let found = self.env.read_txn().and_then(|transaction| self.read(&transaction, key, value));
         found.map_err(refused("get a key from", &self.dir))
+    }
+
+    /// In the map, while the transaction lives.
+    fn get_with(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        limits::check_key(key)?;
+        let look = || {
+            let transaction = self.env.read_txn()?;
+            Ok(self.find(&transaction, key)?.map(read).is_some())
+        };
+        look().map_err(refused::<heed::Error>("get a key from", &self.dir))
     }
 
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {

@@ -193,6 +193,10 @@ mod tests {
                 store.delete(b"absent").unwrap();
                 assert!(store.get_into(b"key", &mut value).unwrap());
                 assert_eq!(value, b"newer", "{}", rival.name);
+                let mut in_place = Vec::new();
+                assert!(store.get_with(b"key", &mut |found| in_place.extend_from_slice(found)).unwrap());
+                assert_eq!(in_place, b"newer", "{}", rival.name);
+                assert!(!store.get_with(b"other", &mut |_| panic!("it was deleted")).unwrap());
                 store.close().unwrap();
 
                 let store = rival.open(&dir, sync).unwrap();

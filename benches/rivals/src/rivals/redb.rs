@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use logladder_engine::{Durability, Engine, Result, Stats, SyncPolicy, limits};
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 
-use super::{Opened, copied, is_synced, refused};
+use super::{Opened, is_synced, refused};
 
 pub(super) const RELAXED: Opened = Opened::new("Durability::None", Durability::OnSync);
 pub(super) const SYNCED: Opened = Opened::new("Durability::Immediate", Durability::PowerLoss);
@@ -56,10 +56,10 @@ impl Redb {
         Ok(transaction.commit()?)
     }
 
-    fn read(&self, key: &[u8], value: &mut Vec<u8>) -> std::result::Result<bool, redb::Error> {
+    fn read(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> std::result::Result<bool, redb::Error> {
         let table = self.database.begin_read()?.open_table(TABLE)?;
         let found = table.get(key)?;
-        Ok(copied(found.as_ref().map(redb::AccessGuard::value), value))
+        Ok(found.map(|found| read(found.value())).is_some())
     }
 
     fn count(&self) -> std::result::Result<u64, redb::Error> {
@@ -82,8 +82,14 @@ impl Engine for Redb {
     }
 
     fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
+        value.clear();
+        self.get_with(key, &mut |found| value.extend_from_slice(found))
+    }
+
+    /// In the page, while the transaction lives.
+    fn get_with(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
         limits::check_key(key)?;
-        self.read(key, value).map_err(refused("get a key from", &self.dir))
+        self.read(key, read).map_err(refused("get a key from", &self.dir))
     }
 
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {

@@ -53,6 +53,13 @@ impl Engine for Rocks {
         Ok(copied(found, value))
     }
 
+    /// In the engine's block, which is pinned meanwhile.
+    fn get_with(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        limits::check_key(key)?;
+        let found = self.db.get_pinned(key).map_err(refused("get a key from", &self.dir))?;
+        Ok(found.map(|found| read(&found)).is_some())
+    }
+
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
         self.db.put_opt(key, value, &self.writes).map_err(refused("set a key in", &self.dir))

@@ -57,6 +57,13 @@ impl Engine for Sled {
         Ok(copied(found, value))
     }
 
+    /// In the bytes that the engine returns.
+    fn get_with(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        limits::check_key(key)?;
+        let found = self.db.get(key).map_err(refused("get a key from", &self.dir))?;
+        Ok(found.map(|found| read(&found)).is_some())
+    }
+
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
         let set = self.db.insert(key, value).and_then(|_| self.flush());
