@@ -8,9 +8,37 @@ use anyhow::{Context, Result, bail};
 
 use crate::style::{BAD, GOOD, HEADING};
 
-/// Runs every test. The stages that stand need nothing but Rust, so there is nothing to install.
+/// Runs every test, and first gets what they need beside Rust.
 pub(crate) fn test() -> Result<()> {
+    get_strace();
     cargo(&["test", "--workspace"], &[])
+}
+
+/// Installs strace where it is missing and that is simple: on Debian and its kin, as root. Without it the tests that
+/// let system calls fail pass without having tested anything, so this says how to get it.
+fn get_strace() {
+    if !cfg!(target_os = "linux") || has("strace", &["--version"]) {
+        return;
+    }
+    anstream::eprintln!(
+        "{HEADING}── installing strace, by which some tests let system calls fail{HEADING:#}"
+    );
+    let installed = Command::new("apt-get")
+        .args(["install", "--yes", "--no-install-recommends", "strace"])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status()
+        .is_ok_and(|status| status.success());
+    if !installed || !has("strace", &["--version"]) {
+        anstream::eprintln!(
+            "{BAD}no test lets a system call fail{BAD:#}, because strace is missing and could not be installed; \
+             to have them, install it as root: `apt-get update && apt-get install strace`"
+        );
+    }
+}
+
+/// Whether this machine has the tool.
+fn has(tool: &str, arguments: &[&str]) -> bool {
+    Command::new(tool).args(arguments).output().is_ok_and(|output| output.status.success())
 }
 
 /// Builds the book.
@@ -35,18 +63,19 @@ pub(crate) fn ci() -> Result<()> {
 /// Says what is there of what the commands need.
 #[allow(clippy::unnecessary_wraps, reason = "every command has the same shape")]
 pub(crate) fn doctor() -> Result<()> {
-    let tools: [(&str, &[&str], &str); 4] = [
+    let tools: [(&str, &[&str], &str); 5] = [
         ("cargo", &["--version"], "everything"),
         ("rustc", &["--version"], "everything"),
         ("cargo", &["fmt", "--version"], "cargo xtask ci; `rustup component add rustfmt`"),
         ("cargo", &["clippy", "--version"], "cargo xtask ci; `rustup component add clippy`"),
+        ("strace", &["--version"], "the tests that let system calls fail; `apt-get install strace`"),
     ];
     for (tool, arguments, needed_for) in tools {
         let found = Command::new(tool).args(arguments).output().ok().filter(|output| output.status.success());
         match found {
             Some(output) => {
                 let version = String::from_utf8_lossy(&output.stdout);
-                anstream::println!("{GOOD}found{GOOD:#}    {}", version.trim());
+                anstream::println!("{GOOD}found{GOOD:#}    {}", version.lines().next().unwrap_or(tool));
             }
             None => {
                 anstream::println!("{BAD}missing{BAD:#}  {tool} {} — needed for {needed_for}", arguments[0]);
