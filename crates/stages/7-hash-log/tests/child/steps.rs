@@ -1,0 +1,60 @@
+//! What a writer does, step by step: settled by the seed, so that the process that writes and the one that checks need
+//! not tell each other.
+
+use logladder_engine::{Batch, Engine, Result};
+
+use super::draw::{below, one_of};
+
+/// So many keys each writer has for itself. Few, so that they are overwritten and deleted all the time.
+pub(crate) const KEYS: u64 = 48;
+
+/// A key, and the value that it gets; none if it is deleted.
+pub(crate) type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// What step `number` of `writer` changes: mostly one key, and where the store has batches, now and then several.
+pub(crate) fn step(seed: u64, writer: u64, number: u64, has_batches: bool) -> Vec<Change> {
+    let changes = if has_batches && below(8, (seed, writer, number, "batch")) == 0 {
+        2 + below(5, (seed, writer, number, "changes"))
+    } else {
+        1
+    };
+    (0..changes).map(|place| change(seed, writer, number, place)).collect()
+}
+
+fn change(seed: u64, writer: u64, number: u64, place: u64) -> Change {
+    let of = |what: &str, end| below(end, (seed, writer, number, place, what));
+    // The product makes some keys hot, so that segments die at different speeds.
+    let slot = of("key", KEYS) * of("heat", KEYS) / KEYS;
+    let value = (of("delete", 4) > 0).then(|| {
+        // Most values are small, some are larger than a small segment.
+        let longest =
+            one_of(&[0, 40, 40, 200, 200, 200, 1_000, 5_000], (seed, writer, number, place, "size"));
+        let filler = "x".repeat(usize::try_from(of("length", longest + 1)).expect("a length"));
+        format!("{writer} {number} {place} {filler}").into_bytes()
+    });
+    (key(writer, slot), value)
+}
+
+/// One of the keys of `writer`.
+pub(crate) fn key(writer: u64, slot: u64) -> Vec<u8> {
+    format!("writer {writer} key {slot}").into_bytes()
+}
+
+/// Does a step.
+pub(crate) fn perform(store: &dyn Engine, changes: &[Change]) -> Result<()> {
+    match (changes, store.as_atomic()) {
+        ([(key, Some(value))], _) => store.set(key, value),
+        ([(key, None)], _) => store.delete(key),
+        (changes, Some(atomic)) => {
+            let mut batch = Batch::new();
+            for (key, value) in changes {
+                match value {
+                    Some(value) => batch.set(key, value),
+                    None => batch.delete(key),
+                };
+            }
+            atomic.write(&batch)
+        }
+        (_, None) => panic!("the store has no batches"),
+    }
+}
