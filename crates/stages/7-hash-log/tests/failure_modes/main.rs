@@ -5,9 +5,13 @@
 
 mod background;
 mod bench;
+mod clock;
 mod compaction;
 mod damage;
+mod derived;
 mod hints;
 mod opening;
+mod panics;
+mod table;
 mod tail;
 mod watched;
