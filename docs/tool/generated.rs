@@ -16,6 +16,7 @@
 //! | `stages` | the table of stages, with links |
 //! | `durability` | what each stage survives under each policy |
 //! | `bytes STAGE` | the files of a store after a few operations, field by field |
+//! | `results FILE.json NAME` | the tables of this name that a benchmark has written; `run` says what it ran where |
 //!
 //! Other names belong to other commands, which measure: see [`ELSEWHERE`].
 
@@ -28,7 +29,7 @@ use logladder::disk::{RealDisk, replace};
 use logladder::{STAGES, SyncPolicy};
 
 use crate::pages::read;
-use crate::{Book, Fault, Page, bytes, stages};
+use crate::{Book, Fault, Page, bytes, results, stages};
 
 /// Blocks that another command fills with what it measured, so that there is nothing to compare them with.
 pub const ELSEWHERE: [&str; 2] = ["climb", "bench"];
@@ -149,6 +150,11 @@ fn content(book: &Book, page: &Page, what: &str) -> Result<Option<String>> {
         "bytes" => {
             let stage = logladder::stage(argument).with_context(|| format!("no stage `{argument}`"))?;
             format!("```text\n{}```\n", bytes::dump(stage)?)
+        }
+        "results" => {
+            let (path, name) =
+                argument.split_once(' ').context("a block of results names a file and a table")?;
+            results::markdown(&book.root, path, name)?
         }
         _ => bail!("no such kind of block"),
     };

@@ -21,6 +21,7 @@ pub mod includes;
 pub mod links;
 pub mod mentions;
 mod pages;
+mod results;
 pub mod stages;
 
 use std::fmt;

@@ -43,8 +43,9 @@ fn main() -> Result<ExitCode> {
 
     let mut out = io::stdout().lock();
     writeln!(out, "{}", show::all(&results, Look::of_stdout()))?;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let path = flags.json.map_or_else(|| results.usual_path(), |path| root.join(path));
+    // `cargo bench` starts this in the package's folder, wherever it was called.
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
+    let path = flags.json.map_or_else(|| results.usual_path(), |path| workspace.join(path));
     results.save(&path)?;
     writeln!(out, "{}", path.display())?;
     Ok(if results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

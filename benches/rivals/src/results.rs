@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use logladder_bench::figures::{count, duration};
+use logladder_bench::figures::count;
 use logladder_bench::{Failure, Machine, Report, reports_folder};
 use logladder_disk::{RealDisk, replace};
 use logladder_engine::{Durability, SyncPolicy};
@@ -51,6 +50,7 @@ pub struct Results {
     /// Why some figure is missing. Not empty: the run failed.
     pub failures: Vec<Failure>,
     /// Memory, disk and latency, by the common benchmark's runner.
+    #[serde(skip_serializing_if = "has_no_runs")]
     pub cost: Report,
 }
 
@@ -165,6 +165,17 @@ struct Stored<'r> {
     results: &'r Results,
 }
 
+fn has_no_runs(report: &Report) -> bool {
+    report.runs.is_empty()
+}
+
+/// Seconds as people say them: `19 min 4 s`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no run takes 2^53 s")]
+fn minutes(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
+}
+
 impl Results {
     pub(crate) fn begin(test: bool) -> Self {
         let cost = Report::begin("rivals-cost");
@@ -196,13 +207,13 @@ impl Results {
         let large = large.filter(|&keys| keys != u64::from(self.keys));
         let large = large.map_or(String::new(), |keys| format!(" ({} for opening and memory)", count(keys)));
         format!(
-            "{}{} keys{large}, rounds: {}, {} in all, at {}; {}; {}.",
+            "{}{} keys{large}, rounds: {}, {} in all. {}, {}. {}.",
             if self.test { "A test, whose figures mean nothing: " } else { "" },
             count(u64::from(self.keys)),
             self.rounds,
-            duration(Duration::try_from_secs_f64(self.seconds).unwrap_or_default()),
-            self.date,
+            minutes(self.seconds),
             self.machine,
+            self.date,
             versions.join(", "),
         )
     }

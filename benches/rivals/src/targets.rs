@@ -106,11 +106,16 @@ impl Line {
             self.beside,
             self.theirs,
             self.survives,
-            self.ratio.map_or(NONE.to_owned(), |ratio| format!("{ratio:.2}×")),
+            self.ratio.map_or(NONE.to_owned(), times),
             self.target,
             verdict.to_owned(),
         ]
     }
+}
+
+/// A ratio; of one past a hundred no more than what is seen at a look.
+fn times(ratio: f64) -> String {
+    if ratio < 100.0 { format!("{ratio:.2}×") } else { format!("{ratio:.0}×") }
 }
 
 /// The table. Of a run that was not asked for all of it, only what was measured.

@@ -1,0 +1,104 @@
+//! The tables of a file of results, which a benchmark has written.
+//!
+//! Such a file is a JSON object with a sentence on the `run` and a list of `tables`. The benchmark has made the
+//! figures into text; here they become Markdown, and nothing else about them is known.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::pages::read;
+
+#[derive(Debug, Deserialize)]
+struct Results {
+    /// What was run where.
+    run: String,
+    tables: Vec<Table>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Table {
+    name: String,
+    title: String,
+    headings: Vec<String>,
+    /// Whether the column is set to the right.
+    right: Vec<bool>,
+    rows: Vec<Vec<String>>,
+}
+
+/// The tables of this name, each below its title; for the name `run`, what was run where.
+///
+/// # Errors
+///
+/// The file is not there, or holds no such table.
+pub(crate) fn markdown(root: &Path, path: &str, name: &str) -> Result<String> {
+    let text = read(root, Path::new(path))?;
+    let results: Results = serde_json::from_str(&text).with_context(|| format!("{path} holds no results"))?;
+    if name == "run" {
+        return Ok(format!("{}\n", cell(&results.run)));
+    }
+    let tables: Vec<String> =
+        results.tables.iter().filter(|table| table.name == name).map(Table::markdown).collect();
+    if tables.is_empty() {
+        bail!("{path} has no table `{name}`");
+    }
+    Ok(tables.join("\n"))
+}
+
+impl Table {
+    fn markdown(&self) -> String {
+        let row = |cells: &[String]| {
+            let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
+            format!("| {} |", cells.join(" | "))
+        };
+        let marks: Vec<&str> = self.right.iter().map(|&right| if right { "--:" } else { "---" }).collect();
+        let mut text = format!("{}:\n\n{}\n|{}|\n", cell(&self.title), row(&self.headings), marks.join("|"));
+        for cells in &self.rows {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{}", row(cells));
+        }
+        text
+    }
+}
+
+/// A text without what a table, or a page, would take for a sign of its own.
+fn cell(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\n' | '\r' => escaped.push(' '),
+            '|' | '<' | '*' | '_' | '`' | '[' | '\\' => escaped.extend(['\\', letter]),
+            _ => escaped.push(letter),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use logladder::SyncPolicy;
+    use logladder::disk::{RealDisk, replace};
+
+    use super::*;
+
+    #[test]
+    fn the_tables_of_a_name_stand_below_their_titles_and_an_unknown_name_is_an_error() {
+        let root = tempfile::tempdir().unwrap();
+        let json = r#"{"run": "3 keys", "more": 1, "tables": [
+            {"name": "a", "title": "First", "headings": ["x", "y"], "right": [false, true],
+             "rows": [["one|two", "2 <b>"]]},
+            {"name": "a", "title": "Second", "headings": ["z"], "right": [false], "rows": []}]}"#;
+        let path = root.path().join("results.json");
+        replace(&*RealDisk::shared(), &path, &[json.as_bytes()], SyncPolicy::Never).unwrap();
+        let of = |name| markdown(root.path(), "results.json", name);
+        assert_eq!(of("run").unwrap(), "3 keys\n");
+        assert_eq!(
+            of("a").unwrap(),
+            "First:\n\n| x | y |\n|---|--:|\n| one\\|two | 2 \\<b> |\n\nSecond:\n\n| z |\n|---|\n"
+        );
+        assert!(of("b").unwrap_err().to_string().contains("no table `b`"));
+        assert!(markdown(root.path(), "absent.json", "a").is_err());
+    }
+}
