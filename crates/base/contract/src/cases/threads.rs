@@ -1,8 +1,8 @@
 //! Many threads, one engine. A case that never ends is stopped and reported as a deadlock.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread::{self, ScopedJoinHandle};
 
 use logladder_engine::Engine;
@@ -11,8 +11,10 @@ use crate::Bench;
 
 const THREADS: usize = 4;
 
-/// Waits for each thread, and fails as the first one failed.
+/// Starts the threads, if starting them was left to this, waits for each, and fails as the first one failed.
 pub(super) fn join_all<'s, T: 's>(threads: impl IntoIterator<Item = ScopedJoinHandle<'s, T>>) {
+    // All of them are started before the first is waited for.
+    let threads: Vec<ScopedJoinHandle<'s, T>> = threads.into_iter().collect();
     let outcomes: Vec<_> = threads.into_iter().map(ScopedJoinHandle::join).collect();
     for outcome in outcomes {
         if let Err(panic) = outcome {
@@ -279,11 +281,13 @@ pub(crate) fn compactions_during_writes_lose_nothing(bench: &Bench) {
 
 pub(crate) fn ten_threads_of_increments_end_at_the_number_of_them(bench: &Bench) {
     let store = bench.open();
-    let (threads, rounds) = (10, bench.many(40, 4));
+    let (threads, rounds) = (10, bench.many(100, 4));
+    let start = Barrier::new(threads);
     thread::scope(|scope| {
-        let store = &store;
+        let (store, start) = (&store, &start);
         join_all((0..threads).map(|_| {
             scope.spawn(move || {
+                start.wait();
                 for _ in 0..rounds {
                     loop {
                         let before = store.get("counter");
@@ -308,13 +312,14 @@ pub(crate) fn ten_threads_of_increments_end_at_the_number_of_them(bench: &Bench)
 
 pub(crate) fn one_of_many_creators_wins(bench: &Bench) {
     let store = bench.open();
-    for round in 0..bench.many(40, 8) {
+    for round in 0..bench.many(100, 8) {
         let key = format!("key {round}");
-        let won = AtomicUsize::new(0);
+        let (won, start) = (AtomicUsize::new(0), Barrier::new(THREADS));
         thread::scope(|scope| {
-            let (store, key, won) = (&store, &key, &won);
+            let (store, key, won, start) = (&store, &key, &won, &start);
             join_all((1..=THREADS).map(|thread| {
                 scope.spawn(move || {
+                    start.wait();
                     if store.compare_and_set(key, None, Some(thread.to_string().as_bytes())) {
                         assert_eq!(won.swap(thread, Ordering::AcqRel), 0, "two threads created one key");
                     }
@@ -327,12 +332,14 @@ pub(crate) fn one_of_many_creators_wins(bench: &Bench) {
 
 pub(crate) fn batches_at_once_are_done_one_after_the_other(bench: &Bench) {
     let store = bench.open();
-    let keys: Vec<String> = (0..8).map(|number| format!("key {number}")).collect();
-    for round in 0..bench.many(60, 10) {
+    let keys: Vec<String> = (0..30).map(|number| format!("key {number}")).collect();
+    for round in 0..bench.many(100, 10) {
+        let start = Barrier::new(THREADS);
         thread::scope(|scope| {
-            let (store, keys) = (&store, &keys);
+            let (store, keys, start) = (&store, &keys, &start);
             join_all((0..THREADS).map(|thread| {
                 scope.spawn(move || {
+                    start.wait();
                     store.write_all(|batch| {
                         for key in keys {
                             batch.set(key.as_bytes(), format!("{round} of {thread}").as_bytes());
