@@ -1,8 +1,9 @@
 //! Engines that keep the contract pass it, of every durability and with or without each capability.
 
+#[allow(dead_code, reason = "other tests use the rest")]
 mod engines;
 
-use engines::{LogEngine, MapEngine, Options};
+use engines::{LogEngine, MapEngine, Options, ledger};
 use logladder_contract::{Allowed, Subject};
 use logladder_disk::sabotage::Rule;
 use logladder_engine::SyncPolicy;
@@ -38,6 +39,31 @@ mod without_files {
 
     fn subject() -> Subject {
         Subject::new("map", |_, _| Ok(Box::new(MapEngine::default())))
+    }
+
+    logladder_contract::contract!(subject);
+}
+
+mod with_every_capability {
+    use super::*;
+
+    fn subject() -> Subject {
+        let options = ledger::Options { versions: 3, ..ledger::Options::default() };
+        Subject::of::<ledger::Ledger>(options)
+            .rules(&[Rule::ChecksumCheck, Rule::TailRule, Rule::CopySyncedFirst])
+            .keeps_versions(3)
+            .refuses_batches_over(options.batch_limit)
+    }
+
+    logladder_contract::contract!(subject);
+}
+
+mod with_every_capability_and_without_syncs {
+    use super::*;
+
+    fn subject() -> Subject {
+        let options = ledger::Options { sync: SyncPolicy::Never, ..ledger::Options::default() };
+        Subject::of::<ledger::Ledger>(options).rules(&[Rule::ChecksumCheck, Rule::TailRule]).keeps_versions(1)
     }
 
     logladder_contract::contract!(subject);

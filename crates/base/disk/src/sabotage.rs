@@ -18,6 +18,8 @@ pub enum Rule {
     CopySyncedFirst,
     /// Temporary files of an interrupted write are not taken for finished ones.
     TemporaryIgnored,
+    /// The writes of a batch count only where the last of them is there as well.
+    BatchWhole,
 }
 
 /// Whether `rule` is left out: never.

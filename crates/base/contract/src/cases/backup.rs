@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use logladder_engine::{Error, Expiry};
 
+use super::moments;
 use super::threads::{Ends, join_all};
 use crate::samples::{noise, odd_strings};
 use crate::{Bench, Capability, Store};
@@ -240,103 +241,80 @@ pub(crate) fn ends_and_history_are_copied(bench: &Bench) {
     }
 }
 
-fn number_in(store: &Store, key: &str) -> u64 {
-    let text = store.get(key).unwrap_or_default();
-    String::from_utf8_lossy(&text).parse().unwrap_or_default()
-}
-
-/// Writes one after the other, `first` before `second`, while copies are made: each copy has the beginning of what
-/// was written, and all of it that was there when it was begun.
 pub(crate) fn a_copy_made_during_writes_is_of_one_moment(bench: &Bench) {
-    copies_during_writes(bench, |store, round| {
-        store.set("first", round.to_string());
-        store.set("second", round.to_string());
-        if round % 7 == 0 {
-            store.set(format!("some more {}", round % 50), noise(300, round));
-        }
-    });
+    copies_during(bench, moments::write_in_turn, moments::are_of_one_moment);
 }
 
 pub(crate) fn a_copy_made_during_batches_has_each_whole_or_not(bench: &Bench) {
-    let moments = copies_during_writes(bench, |store, round| {
-        store.write_all(|batch| {
-            batch.set(b"first", round.to_string().as_bytes());
-            batch.set(b"between", &noise(200, round)).set(b"second", round.to_string().as_bytes());
-        });
-    });
-    for (first, second) in moments {
-        assert_eq!(first, second, "a copy has a part of a batch");
-    }
+    copies_during(bench, moments::write_at_once, moments::are_of_one_batch);
 }
 
 pub(crate) fn a_copy_made_during_compactions_is_whole(bench: &Bench) {
-    copies_during_writes(bench, |store, round| {
-        store.set("first", round.to_string());
-        store.set("second", round.to_string());
-        if round % 5 == 0 {
+    let write = |store: &Store, round: u64| {
+        moments::write_in_turn(store, round);
+        if round.is_multiple_of(3) {
             store.compact();
         }
-    });
+    };
+    copies_during(bench, write, moments::are_of_one_moment);
 }
 
-/// Makes copies while another thread writes, and says what `first` and `second` were in each.
+/// The round in which each key of `store` was written.
+fn rounds_in(store: &Store) -> Vec<u64> {
+    moments::rounds(|key| store.get(key))
+}
+
+/// Makes copies while another thread writes: each has all that was there when it was begun, and nothing from after
+/// its end. `check` judges the rounds in which its keys were written.
 #[track_caller]
-fn copies_during_writes(bench: &Bench, write: impl Fn(&Store, u64) + Sync) -> Vec<(u64, u64)> {
+fn copies_during(bench: &Bench, write: fn(&Store, u64), check: fn(&[u64])) {
     let store = bench.open();
     for number in 0..20 {
-        store.set(format!("steady {number}"), "value");
+        store.set(format!("steady {number}"), noise(300, number));
     }
-    let (ended, number_of_copies, rounds) = (AtomicBool::new(false), 8, bench.many(4_000, 1_000) as u64);
-    let moments = thread::scope(|scope| {
-        let (store, ended, write) = (&store, &ended, &write);
+    write(&store, 0);
+    let (ended, rounds) = (AtomicBool::new(false), bench.many(1_000, 300) as u64);
+    let copy_dir = |number: usize| bench.beside(&format!("copy {number}"));
+    let mut shown: Vec<Vec<u64>> = Vec::new();
+    thread::scope(|scope| {
+        let (store, ended, shown) = (&store, &ended, &mut shown);
         let writer = scope.spawn(move || {
-            let mut round = 0;
             // Not for ever: each copy would take longer than the one before.
+            let mut round = 0;
             while !ended.load(Ordering::Acquire) && round < rounds {
                 round += 1;
                 write(store, round);
             }
-            Vec::new()
         });
-        let other = scope.spawn(move || {
+        let reader = scope.spawn(move || {
             let _ends = Ends(ended);
-            let made = (0..number_of_copies).map(|number| {
-                let dir = bench.beside(&format!("copy {number}"));
-                let acknowledged = number_in(store, "second");
-                store.backup(&dir);
-                let submitted = number_in(store, "first") + 1;
-                let copied = bench.open_at(&dir);
-                for number in 0..20 {
-                    copied.holds(format!("steady {number}"), "value");
+            for number in 0..8 {
+                let before = rounds_in(store);
+                store.backup(&copy_dir(number));
+                let after = rounds_in(store);
+                let copied = bench.open_at(&copy_dir(number));
+                let found = rounds_in(&copied);
+                check(&found);
+                for (round, (before, after)) in found.iter().zip(before.iter().zip(&after)) {
+                    assert!(
+                        (before..=after).contains(&round),
+                        "a copy has {round}, which was {before} when it was begun and {after} at its end"
+                    );
                 }
-                let (first, second) = (number_in(&copied, "first"), number_in(&copied, "second"));
-                assert!(
-                    first == second || first == second + 1,
-                    "a copy has {first} and {second}, which were never there at once"
-                );
-                assert!(
-                    (acknowledged..=submitted).contains(&second),
-                    "{acknowledged} was acknowledged before the copy was begun, and it has {second}"
-                );
-                (first, second)
-            });
-            made.collect()
+                for number in 0..20 {
+                    copied.holds(format!("steady {number}"), noise(300, number));
+                }
+                shown.push(found);
+            }
         });
-        let [moments, _] = [other, writer].map(|thread| match thread.join() {
-            Ok(moments) => moments,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        moments
+        join_all([reader, writer]);
     });
-    // Some are opened again, and the original.
-    for number in [0, number_of_copies - 1] {
-        let copied = bench.open_at(&bench.beside(&format!("copy {number}")));
-        assert_eq!((number_in(&copied, "first"), number_in(&copied, "second")), moments[number]);
+    // What was written since has changed none of them.
+    for (number, found) in shown.iter().enumerate() {
+        assert_eq!(rounds_in(&bench.open_at(&copy_dir(number))), *found);
     }
-    let last = number_in(&store, "second");
-    let store = bench.reopen(store);
-    assert_eq!(number_in(&store, "second"), last);
-    moments
+    let last = rounds_in(&store);
+    assert_eq!(rounds_in(&bench.reopen(store)), last);
 }
 
 pub(crate) fn copies_at_once_are_all_whole(bench: &Bench) {

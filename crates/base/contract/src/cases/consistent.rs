@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use super::moments;
 use super::threads::{Ends, join_all};
 use crate::samples::noise;
 use crate::{Bench, Store};
@@ -81,69 +82,43 @@ pub(crate) fn a_consistent_visit_keeps_what_compaction_would_take(bench: &Bench)
     assert_eq!(store.contents().len(), 9);
 }
 
-/// The visitor goes on while a writer changes everything. `check` judges what a visit showed of the keys.
+/// Visits while a writer goes on. `check` judges the rounds in which the keys were written that a visit showed.
 #[track_caller]
-fn visits_during(bench: &Bench, write: impl Fn(&Store, u64) + Sync, check: impl Fn(&[u64]) + Sync) {
+fn visits_during(bench: &Bench, write: fn(&Store, u64), check: fn(&[u64])) {
     let store = bench.open();
-    for number in 0..KEYS {
-        store.set(key(number), "0");
-        // Between them, so that a visit takes its time.
+    for number in 0..12 {
+        // So that a visit takes its time.
         store.set(format!("steady {number}"), noise(500, 5));
     }
-    let ended = AtomicBool::new(false);
+    write(&store, 0);
+    let keys = store.contents().len();
+    let (ended, rounds) = (AtomicBool::new(false), bench.many(1_000, 200) as u64);
     thread::scope(|scope| {
-        let (store, ended, write, check) = (&store, &ended, &write, &check);
+        let (store, ended) = (&store, &ended);
         let writer = scope.spawn(move || {
+            // Not for ever: the visitor may wait for a lock that the writer takes again and again.
             let mut round = 0;
-            while !ended.load(Ordering::Acquire) {
+            while !ended.load(Ordering::Acquire) && round < rounds {
                 round += 1;
                 write(store, round);
             }
         });
         let visitor = scope.spawn(move || {
             let _ends = Ends(ended);
-            for _ in 0..bench.many(30, 15) {
+            for _ in 0..bench.many(60, 15) {
                 let contents = store.contents();
-                let numbers = (0..KEYS).map(|number| {
-                    let text = contents.get(&key(number)).map(|value| String::from_utf8_lossy(value));
-                    let Some(Ok(round)) = text.map(|text| text.parse::<u64>()) else {
-                        panic!("a visit does not show key {number}")
-                    };
-                    round
-                });
-                check(&numbers.collect::<Vec<u64>>());
-                assert_eq!(contents.len(), 2 * KEYS);
+                check(&moments::rounds(|key| contents.get(key.as_bytes()).cloned()));
+                assert_eq!(contents.len(), keys);
             }
         });
         join_all([visitor, writer]);
     });
 }
 
-/// So many keys are written all the time.
-const KEYS: usize = 12;
-
 pub(crate) fn a_consistent_visit_is_of_one_moment_of_single_writes(bench: &Bench) {
-    let write = |store: &Store, round: u64| {
-        for number in 0..KEYS {
-            store.set(key(number), round.to_string());
-        }
-    };
-    visits_during(bench, write, |rounds| {
-        // The keys are written in turn: at any moment the first ones are ahead of the others by one.
-        let in_turn = rounds.is_sorted_by(|earlier, later| earlier >= later);
-        assert!(in_turn && rounds[0] - rounds[KEYS - 1] <= 1, "{rounds:?} were never there at once");
-    });
+    visits_during(bench, moments::write_in_turn, moments::are_of_one_moment);
 }
 
 pub(crate) fn a_consistent_visit_shows_batches_whole(bench: &Bench) {
-    let write = |store: &Store, round: u64| {
-        store.write_all(|batch| {
-            for number in 0..KEYS {
-                batch.set(&key(number), round.to_string().as_bytes());
-            }
-        });
-    };
-    visits_during(bench, write, |rounds| {
-        assert!(rounds.iter().all(|round| *round == rounds[0]), "{rounds:?} are of more than one batch");
-    });
+    visits_during(bench, moments::write_at_once, moments::are_of_one_batch);
 }

@@ -11,6 +11,7 @@ pub(crate) mod follow;
 pub(crate) mod history;
 pub(crate) mod iterate;
 pub(crate) mod keys;
+mod moments;
 pub(crate) mod reads;
 pub(crate) mod reopen;
 pub(crate) mod threads;

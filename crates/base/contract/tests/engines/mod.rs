@@ -1,6 +1,8 @@
-//! A small engine that keeps the contract, and what becomes of it when one of its lines is wrong.
+//! Small engines that keep the contract, and what becomes of them when one of their lines is wrong.
 //!
-//! It is a map in memory over one log. A record is `CRC32 | tombstone | key length | value length | key | value`.
+//! [`LogEngine`] is a map in memory over one log. A record is `CRC32 | tombstone | key length | value length | key | value`.
+
+pub(crate) mod ledger;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
