@@ -35,7 +35,7 @@ fn main() -> Result<ExitCode> {
     }
     let started = Instant::now();
     let mut said = Said::default();
-    said.line("start", &format!("at most {} of measuring", minutes(schedule.budget())));
+    said.line("start", &format!("at most {} of measuring, if all is slow", minutes(schedule.budget())));
     let results = schedule.run(&launcher, &runner, &mut |step, what| {
         said.line(step, &format!("{:>6} · {step} · {what}", minutes(started.elapsed())));
     });

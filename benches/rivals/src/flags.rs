@@ -26,6 +26,10 @@ pub struct Flags {
     /// How often everything is measured; the tables show medians.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub rounds: u32,
+    /// No further round is begun that would probably end later than so many minutes after the start; with
+    /// --targets 25, else without limit. The first round is done whole.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    pub minutes: Option<u32>,
     /// How many keys the store has that is opened, and whose memory is looked at; as many as else if not said,
     /// and with --targets 10,000,000.
     #[arg(long, value_parser = clap::value_parser!(u32).range(8..=60_000_000))]

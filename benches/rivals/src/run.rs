@@ -20,8 +20,18 @@ impl Schedule {
     pub fn run(&self, launcher: &Launcher, runner: &Runner, progress: &mut dyn FnMut(&str, &str)) -> Results {
         let started = Instant::now();
         let mut results = Results::begin(self.test);
-        (results.targets, results.keys, results.rounds) = (self.targets, self.keys, self.rounds);
+        (results.targets, results.keys, results.rounds) = (self.targets, self.keys, 1);
+        let mut round_began = started;
         for (place, step) in self.steps.iter().enumerate() {
+            if step.round > results.rounds {
+                // The first round has more to do than the others, so this errs on the safe side.
+                let ends = started.elapsed() + round_began.elapsed();
+                if self.limit.is_some_and(|limit| ends > limit) {
+                    progress("end", "the time does not suffice for another round");
+                    break;
+                }
+                (results.rounds, round_began) = (step.round, Instant::now());
+            }
             let (round, rounds, steps) = (step.round, self.rounds, self.steps.len());
             let (task, name) = (step.task.name(), step.entrant.name());
             let head = format!("{:>3}/{steps} · round {round} of {rounds} · {task} · {name}", place + 1);

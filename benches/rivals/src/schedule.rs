@@ -1,7 +1,7 @@
 //! [`Schedule`]: from the command line to the list of measurements, in the order they run.
 //!
-//! Rounds are the outer loop of each kind of measurement, so that a disturbance of the machine meets a round of
-//! all engines and not all rounds of one.
+//! Rounds are the outer loop, so that a disturbance of the machine meets a round of all engines and not all rounds of
+//! one, and so that a run whose time is over has whole rounds.
 
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(crate) const KIBIBYTE: u32 = 1024;
 pub(crate) const LARGE: u32 = 64_000;
 /// Keys of the store that is opened, in the table of targets.
 const MANY: u32 = 10_000_000;
+/// How long the table of targets may take, on a machine that can do a round of it in half the time.
+const MINUTES: u32 = 25;
 
 /// Everything there is to do.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub struct Schedule {
     pub(crate) test: bool,
     /// Whether every row of the table of targets is to be measured.
     pub(crate) targets: bool,
+    /// No round is begun, after the first, that would probably end later.
+    pub(crate) limit: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]
@@ -163,8 +167,16 @@ impl Schedule {
         if flags.wants(Part::Open) {
             steps.extend(each_round_of_ours(amounts.rounds, &ranked, |round| amounts.scale(round)));
         }
-        let (test, targets) = (flags.test, flags.targets);
-        Self { steps, rounds: amounts.rounds, keys: amounts.keys, test, targets }
+        steps.sort_by_key(|step| step.round);
+        let minutes = flags.minutes.or(flags.targets.then_some(MINUTES));
+        Self {
+            steps,
+            rounds: amounts.rounds,
+            keys: amounts.keys,
+            test: flags.test,
+            targets: flags.targets && flags.only.is_empty(),
+            limit: minutes.map(|minutes| Duration::from_mins(u64::from(minutes))),
+        }
     }
 
     /// One kill of each stage and rival, with `sets` sets or what `budget` suffices for.
@@ -172,7 +184,7 @@ impl Schedule {
     pub fn of_kills(sets: u32, budget: Duration) -> Self {
         let millis = u64::try_from(budget.as_millis()).unwrap_or(u64::MAX);
         let steps = kills(&killed(), sets, millis, &[false, true]);
-        Self { steps, rounds: 1, keys: sets, test: true, targets: false }
+        Self { steps, rounds: 1, keys: sets, test: true, targets: false, limit: None }
     }
 
     /// The longest it should take, without opening, closing and syncing.
@@ -329,6 +341,7 @@ mod tests {
         let steps =
             schedule(&["--only", "get", "--engines", "heed,hash-log", "--keys", "500", "--rounds", "2"])
                 .steps;
+        assert!(schedule(&["--targets"]).steps.is_sorted_by_key(|step| step.round));
         let names: Vec<_> = steps.iter().map(|step| (step.round, step.entrant.name())).collect();
         assert_eq!(names, [(1, "heed"), (1, "hash-log"), (2, "heed"), (2, "hash-log")]);
         let Task::Measure(session) = &steps[0].task else { panic!("{steps:?}") };
