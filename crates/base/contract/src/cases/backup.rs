@@ -1,14 +1,13 @@
 //! Copies of a store in use: each is a store of its own, with all that was acknowledged.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use logladder_engine::{Error, Expiry};
 
-use super::moments;
-use super::threads::{Ends, join_all};
+use super::moments::{self, Writer};
+use super::threads::join_all;
 use crate::samples::{noise, odd_strings};
 use crate::{Bench, Capability, Store};
 
@@ -273,22 +272,13 @@ fn copies_during(bench: &Bench, write: fn(&Store, u64), check: fn(&[u64])) {
         store.set(format!("steady {number}"), noise(300, number));
     }
     write(&store, 0);
-    let (ended, rounds) = (AtomicBool::new(false), bench.many(1_000, 300) as u64);
     let copy_dir = |number: usize| bench.beside(&format!("copy {number}"));
-    let mut shown: Vec<Vec<u64>> = Vec::new();
+    let (writer, mut shown) = (Writer::default(), Vec::new());
     thread::scope(|scope| {
-        let (store, ended, shown) = (&store, &ended, &mut shown);
-        let writer = scope.spawn(move || {
-            // Not for ever: each copy would take longer than the one before.
-            let mut round = 0;
-            while !ended.load(Ordering::Acquire) && round < rounds {
-                round += 1;
-                write(store, round);
-            }
-        });
-        let reader = scope.spawn(move || {
-            let _ends = Ends(ended);
-            for number in 0..8 {
+        let (store, writer, shown) = (&store, &writer, &mut shown);
+        let writing = scope.spawn(move || writer.write(store, write));
+        let copying = scope.spawn(move || {
+            writer.look(8, |number| {
                 let before = rounds_in(store);
                 store.backup(&copy_dir(number));
                 let after = rounds_in(store);
@@ -305,9 +295,9 @@ fn copies_during(bench: &Bench, write: fn(&Store, u64), check: fn(&[u64])) {
                     copied.holds(format!("steady {number}"), noise(300, number));
                 }
                 shown.push(found);
-            }
+            });
         });
-        join_all([reader, writer]);
+        join_all([copying, writing]);
     });
     // What was written since has changed none of them.
     for (number, found) in shown.iter().enumerate() {

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::moments;
-use super::threads::{Ends, join_all};
+use super::moments::{self, Writer};
+use super::threads::join_all;
 use crate::samples::noise;
 use crate::{Bench, Store};
 
@@ -92,26 +91,18 @@ fn visits_during(bench: &Bench, write: fn(&Store, u64), check: fn(&[u64])) {
     }
     write(&store, 0);
     let keys = store.contents().len();
-    let (ended, rounds) = (AtomicBool::new(false), bench.many(1_000, 200) as u64);
+    let writer = Writer::default();
     thread::scope(|scope| {
-        let (store, ended) = (&store, &ended);
-        let writer = scope.spawn(move || {
-            // Not for ever: the visitor may wait for a lock that the writer takes again and again.
-            let mut round = 0;
-            while !ended.load(Ordering::Acquire) && round < rounds {
-                round += 1;
-                write(store, round);
-            }
-        });
-        let visitor = scope.spawn(move || {
-            let _ends = Ends(ended);
-            for _ in 0..bench.many(60, 15) {
+        let (store, writer) = (&store, &writer);
+        let writing = scope.spawn(move || writer.write(store, write));
+        let visiting = scope.spawn(move || {
+            writer.look(bench.many(60, 15), |_| {
                 let contents = store.contents();
                 check(&moments::rounds(|key| contents.get(key.as_bytes()).cloned()));
                 assert_eq!(contents.len(), keys);
-            }
+            });
         });
-        join_all([visitor, writer]);
+        join_all([visiting, writing]);
     });
 }
 

@@ -1,5 +1,9 @@
 //! Keys that are written in turn, so that their values tell whether they were seen at one moment.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
+use super::threads::Ends;
 use crate::Store;
 
 /// So many keys are written.
@@ -47,4 +51,45 @@ pub(super) fn are_of_one_moment(rounds: &[u64]) {
 #[track_caller]
 pub(super) fn are_of_one_batch(rounds: &[u64]) {
     assert!(rounds.iter().all(|round| *round == rounds[0]), "{rounds:?} are of more than one batch");
+}
+
+/// A thread that writes while another looks. It is never far ahead of who looks: what is looked at grows, and a lock
+/// may be taken again and again.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    /// The round that is being written.
+    round: AtomicU64,
+    /// The round before which it does not stop.
+    allowed: AtomicU64,
+    is_enough: AtomicBool,
+    has_ended: AtomicBool,
+}
+
+impl Writer {
+    /// Writes round after round, as long as somebody looks.
+    pub(super) fn write(&self, store: &Store, write: fn(&Store, u64)) {
+        let _ends = Ends(&self.has_ended);
+        while !self.is_enough.load(Ordering::Acquire) {
+            let round = self.round.load(Ordering::Relaxed) + 1;
+            if round > self.allowed.load(Ordering::Acquire) {
+                thread::yield_now();
+                continue;
+            }
+            self.round.store(round, Ordering::Release);
+            write(store, round);
+        }
+    }
+
+    /// Looks while the writer goes on: `looks` times, and until it has written for a while.
+    pub(super) fn look(&self, looks: usize, mut look: impl FnMut(usize)) {
+        let _enough = Ends(&self.is_enough);
+        for number in 0.. {
+            let round = self.round.load(Ordering::Acquire);
+            if number >= looks && (round >= 10 || self.has_ended.load(Ordering::Acquire)) {
+                break;
+            }
+            self.allowed.store(round + 100, Ordering::Release);
+            look(number);
+        }
+    }
 }

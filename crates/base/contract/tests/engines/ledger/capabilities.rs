@@ -15,6 +15,11 @@ use logladder_engine::{
 use super::record::{Kind, NO_END, Record};
 use super::{Flaw, LOG, Ledger, State, Submitted, UNFINISHED, milliseconds, now};
 
+/// A flaw between two threads shows when the one comes in the middle of the other: here it has the time.
+fn let_others_in() {
+    std::thread::sleep(Duration::from_micros(200));
+}
+
 impl Iterate for Ledger {
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
         let shows_ended = self.is(Flaw::ShowsWhatHasEnded);
@@ -57,7 +62,7 @@ impl Atomic for Ledger {
         for write in &writes {
             limits::check_entry(write.key, write.value.unwrap_or_default())?;
             if one_by_one {
-                std::thread::yield_now();
+                let_others_in();
                 self.write_all(&mut *self.state()?, std::slice::from_ref(write))?;
             }
             bytes += write.key.len() + write.value.unwrap_or_default().len();
@@ -80,7 +85,7 @@ impl Atomic for Ledger {
         }
         if self.is(Flaw::LooksBeforeTheLock) {
             drop(looked);
-            std::thread::yield_now();
+            let_others_in();
             looked = self.state()?;
         }
         if value.as_deref() != expected {
@@ -330,7 +335,7 @@ impl Ledger {
         if self.is(Flaw::CopiesKeyByKey) {
             bytes.clear();
             for (key, sequence) in keys.iter().zip(1..) {
-                std::thread::yield_now();
+                let_others_in();
                 let Some(newest) = self.state()?.value(key).cloned() else { continue };
                 Record { sequence, continues: false, ..newest }.encode(&mut bytes);
             }
