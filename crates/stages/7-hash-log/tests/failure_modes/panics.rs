@@ -1,6 +1,7 @@
 //! A panic in the middle of the engine's work: whatever it holds then, later calls say so by an error, and no read is
 //! wrong.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use logladder_disk::{OpenOn, RecordingDisk};
-use logladder_engine::{Engine, Error};
+use logladder_engine::{Engine, Error, Iterate};
 use logladder_hash_log::{HashLog, Options};
 
 use crate::bench::{Contents, DIR, close, contents, on_demand, open};
@@ -56,7 +57,15 @@ fn after_a_panic_under_the_writers_lock_writes_are_refused_by_an_error_and_reads
         for refusal in refusals {
             assert!(matches!(refusal, Err(Error::Poisoned { .. })), "panic {panics}: {refusal:?}");
         }
-        assert_eq!(contents(&store), acknowledged, "panic {panics}");
+        for (key, value) in &acknowledged {
+            assert_eq!(store.get(key).unwrap().as_ref(), Some(value), "panic {panics}");
+        }
+        // A view of one moment may need the very lock.
+        let visited = store.for_each(&mut |key, value| {
+            assert_eq!(acknowledged.get(key).map(Vec::as_slice), Some(value), "panic {panics}");
+            ControlFlow::Continue(())
+        });
+        assert!(matches!(visited, Ok(()) | Err(Error::Poisoned { .. })), "panic {panics}: {visited:?}");
         let closed = catch_unwind(AssertUnwindSafe(|| Box::new(store).close()));
         assert!(closed.is_ok_and(|closed| closed.is_err()), "closing is an error, too, and no panic");
 

@@ -249,7 +249,7 @@ fn open_and_use(files: &Files, forged: bool, written: Option<&Written>) {
         }
     };
     holds_everything(&store);
-    let compacted = store.compact();
+    let _ = store.compact();
     holds_everything(&store);
     drop(store);
     match open(&disk, 4_096) {
@@ -258,8 +258,11 @@ fn open_and_use(files: &Files, forged: bool, written: Option<&Written>) {
             read_everything(&store);
             let _ = Box::new(store).close();
         }
+        // The first opening need not have read all of a damaged file. But none of the engine's own is damaged.
         Err(error) => {
-            assert!(forged, "it opens once, and then no more: {error}; compaction said {compacted:?}");
+            let is_old_damage = matches!(&error, Error::Corrupt { path, .. }
+                if path.file_name().is_some_and(|name| files.contains_key(&*name.to_string_lossy())));
+            assert!(forged || is_old_damage, "it opens once, and then no more: {error}");
         }
     }
 }

@@ -33,7 +33,7 @@ use std::thread;
 use child::draw::{draw, seed};
 use child::ledger::Ledger;
 use child::steps::{perform, step};
-use child::{cheap_folder, number, say, task, wait};
+use child::{cheap_folder, number, say, task};
 use faults::{Shot, shots};
 use logladder_engine::{Engine, Open};
 use logladder_hash_log::{Compaction, HashLog, Options};
@@ -61,9 +61,8 @@ struct Count {
 fn after_a_fault_at_any_system_call_the_store_opens_with_all_that_was_acknowledged() {
     match task().as_deref() {
         Some([dir, seed]) => {
-            // Until strace has come.
             say("ready");
-            wait();
+            script::wait_for_strace(Path::new(dir));
             return script::go_through(Path::new(dir), number(seed));
         }
         Some(other) => panic!("a task of another kind: {other:?}"),
@@ -173,7 +172,8 @@ fn check(dir: &Path, seed: u64, lines: &[String], when: &str) {
     ledger.settle(&store, when);
     for _ in 0..3 {
         let number = ledger.next()[0];
-        perform(&store, &step(seed, 0, number, false)).expect("the store takes writes again");
+        let changes = step(seed, 0, number, store.as_atomic().is_some());
+        perform(&store, &changes).expect("the store takes writes again");
         ledger.hear(&format!("done 0 {number}"));
     }
     ledger.check(&store, when);

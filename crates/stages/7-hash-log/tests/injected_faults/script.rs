@@ -2,6 +2,8 @@
 //! opening with what was left.
 
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use logladder_engine::{Compact as _, Engine, Open, SyncPolicy};
 use logladder_hash_log::{Compaction, HashLog, Options};
@@ -12,6 +14,14 @@ use crate::child::say;
 use crate::child::steps::{perform, step};
 
 use Deed::{Backup, Close, Compact, Seal, Steps, Sync};
+
+/// Waits until the folder above `dir` is there. It looks again and again, because a call that waits would be seen by
+/// strace when it comes, and counted.
+pub(crate) fn wait_for_strace(dir: &Path) {
+    while !dir.parent().is_some_and(Path::exists) {
+        thread::sleep(Duration::from_micros(200));
+    }
+}
 
 /// Goes through it, until it ends or a failure ends it.
 pub(crate) fn go_through(dir: &Path, seed: u64) {

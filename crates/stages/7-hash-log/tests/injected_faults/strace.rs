@@ -21,7 +21,6 @@ pub(crate) struct Ran {
 /// Runs the script in a new folder. strace is called with `options`, and writes to `trace`; it is there from the
 /// script's beginning on, and sees nothing of what came before.
 pub(crate) fn run(options: &[&str], trace: &Path, root: &Path, seed: u64) -> Ran {
-    std::fs::create_dir(root).expect("a new folder");
     let store = root.join("store");
     let mut script = Running::start(TEST, &[store.to_str().expect("UTF-8"), &seed.to_string()]);
     script.wait_for("ready");
@@ -36,7 +35,8 @@ pub(crate) fn run(options: &[&str], trace: &Path, root: &Path, seed: u64) -> Ran
     // Then it has every thread, and says so: `strace: Process 4711 attached with 2 threads`.
     let attached = said.by_ref().map_while(Result::ok).find(|line| line.contains("attached with"));
     assert!(attached.is_some(), "strace did not attach to the process");
-    script.go_on();
+    // For which the script waits.
+    std::fs::create_dir(root).expect("a new folder");
     let mut lines = Vec::new();
     while let Some(line) = script.next_line() {
         lines.push(line);
