@@ -13,7 +13,7 @@ use logladder_disk::crash::Tree;
 use logladder_engine::{Engine, Error};
 
 use crate::case::quietly;
-use crate::crash::{DIR, Run, Script, Step};
+use crate::crash::{DIR, End, Run, Script, Step};
 use crate::show::{panic_message, show, show_value};
 use crate::{Allowance, Allowed, Capability, Subject, Violation};
 
@@ -117,7 +117,7 @@ struct Sample<'s> {
     subject: &'s Subject,
     script: Script,
     tree: Tree,
-    /// What it held after each write: the last is what it holds.
+    /// What it held after each write or batch: the last is what it holds.
     history: Vec<Contents>,
 }
 
@@ -127,12 +127,15 @@ impl<'s> Sample<'s> {
         let run =
             Run::of(subject, &script, None).map_err(|violation| Box::new(violation.in_script(&script)))?;
         let mut history = vec![Contents::new()];
-        for write in &run.writes {
+        // A batch is lost whole or not at all.
+        for call in run.writes.chunk_by(|one, next| one.call == next.call) {
             let mut contents = history.last().cloned().unwrap_or_default();
-            match &write.value {
-                Some(value) => contents.insert(write.key.clone(), value.clone()),
-                None => contents.remove(&write.key),
-            };
+            for write in call {
+                match &write.value {
+                    Some(value) => contents.insert(write.key.clone(), value.clone()),
+                    None => contents.remove(&write.key),
+                };
+            }
             history.push(contents);
         }
         Ok(Self { subject, script, tree: run.disk.tree(), history })
@@ -294,7 +297,8 @@ struct Reading {
     shown: Contents,
 }
 
-/// Twenty keys, some overwritten, some deleted, compacted if that is possible, and closed.
+/// Twenty keys, some overwritten, some deleted, some with an end or in a batch, and compacted, as far as that is
+/// possible; and closed.
 fn twenty_keys(subject: &Subject) -> Script {
     let key = |number: usize| format!("key {number:02}").into_bytes();
     let mut steps: Vec<Step> = Vec::new();
@@ -309,12 +313,28 @@ fn twenty_keys(subject: &Subject) -> Script {
     }
     steps.push(Step::Delete(key(1)));
     steps.push(Step::Set(key(2), b"overwritten".to_vec()));
+    if subject.can(Capability::Expire) {
+        steps.push(Step::SetUntil(key(11), b"ends".to_vec(), End::Future));
+        steps.push(Step::SetUntil(key(12), b"ended".to_vec(), End::Past));
+        steps.push(Step::SetUntil(key(13), b"ended".to_vec(), End::Past));
+        steps.push(Step::Set(key(13), b"set after its end".to_vec()));
+    }
     if subject.can(Capability::Compact) {
         steps.extend([Step::Close, Step::Compact]);
     }
     steps.push(Step::Set(key(3), b"overwritten as well".to_vec()));
     steps.push(Step::Delete(key(7)));
     steps.push(Step::Set(key(8), b"8".to_vec()));
+    if subject.can(Capability::Atomic) {
+        let value = |text: &str| Some(text.as_bytes().to_vec());
+        let writes = vec![
+            (key(9), value("in a batch")),
+            (key(10), None),
+            (key(19), None),
+            (key(19), value("as well")),
+        ];
+        steps.push(Step::Batch(writes));
+    }
     steps.push(Step::Close);
     Script { name: "twenty keys", steps }
 }

@@ -11,7 +11,9 @@ use logladder_disk::{Fault, Filter, Op, RecordingDisk};
 use logladder_engine::{Engine, Error};
 
 use crate::case::quietly;
-use crate::crash::{DIR, Examiner, Promise, Run, Script, Step, describe, judge, scripts, show_op};
+use crate::crash::{
+    DIR, Examiner, Opened, Promise, Run, Script, Step, check_copies, describe, judge, scripts, show_op, write,
+};
 use crate::show::panic_message;
 use crate::{Subject, Violation};
 
@@ -25,7 +27,7 @@ pub struct FaultSummary {
     pub faults: usize,
     /// How often opening the store reported it.
     pub in_openings: usize,
-    /// How often a set, a delete, a sync or a compaction did.
+    /// How often a write, a sync, a compaction or a copy did.
     pub in_calls: usize,
     /// Writes and syncs that were refused afterwards.
     pub refused: usize,
@@ -62,7 +64,7 @@ pub fn faults(subject: &Subject) -> Result<FaultSummary, Box<Violation>> {
     for script in scripts(subject) {
         let in_script = |violation: Violation| Box::new(violation.in_script(&script));
         let ops = Run::of(subject, &script, None).map_err(in_script)?.disk.ops();
-        let mut examiner = Examiner::new(subject, &script.keys());
+        let mut examiner = Examiner::new(subject, &script);
         summary.scripts += 1;
         for (number, op) in ops.iter().enumerate() {
             for torn_at in tears(op) {
@@ -102,7 +104,7 @@ fn tears(op: &Op) -> Vec<usize> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Health {
     Good,
-    /// A compaction failed: writes may be refused from now on.
+    /// A compaction or a copy failed: writes may be refused from now on.
     Doubtful,
     /// A write or a sync failed: writes and syncs must be refused from now on.
     Poisoned,
@@ -158,13 +160,10 @@ impl<'a, 's> Session<'a, 's> {
 
     fn call(&mut self, engine: &dyn Engine, step: &Step) -> Result<(), Violation> {
         match step {
-            Step::Set(key, value) => {
-                self.run.begin(key, Some(value));
-                self.judge_write(engine.set(key, value))
-            }
-            Step::Delete(key) => {
-                self.run.begin(key, None);
-                self.judge_write(engine.delete(key))
+            Step::Set(..) | Step::Delete(_) | Step::Batch(_) | Step::SetUntil(..) => {
+                self.run.begin(step);
+                let outcome = write(engine, step);
+                self.judge_write(step, outcome)
             }
             Step::Sync => self.judge_sync(engine.sync()),
             Step::Compact => match engine.as_compact().map(logladder_engine::Compact::compact) {
@@ -173,12 +172,18 @@ impl<'a, 's> Session<'a, 's> {
                 }
                 _ => Ok(()),
             },
+            Step::Backup => match self.run.back_up(engine) {
+                Err(error) if self.health == Health::Good => self.first_failure(&error, Health::Doubtful),
+                _ => Ok(()),
+            },
             Step::Close | Step::Drop => Ok(()),
         }
     }
 
-    fn judge_write(&mut self, outcome: Result<(), Error>) -> Result<(), Violation> {
+    fn judge_write(&mut self, step: &Step, outcome: Result<(), Error>) -> Result<(), Violation> {
         match outcome {
+            // It writes nothing, and needs no disk.
+            Ok(()) if matches!(step, Step::Batch(writes) if writes.is_empty()) => Ok(()),
             Ok(()) if self.health == Health::Poisoned => Err(Violation::new(
                 "after a failed write or sync every write is refused until the store is opened again",
                 "it was acknowledged",
@@ -271,6 +276,7 @@ impl<'a, 's> Session<'a, 's> {
     /// What the death of the process or a loss of power would leave now.
     fn check_images(&mut self) -> Result<(), Violation> {
         let recording = Recording::of(&self.run.disk);
+        let mut opened = Opened::new();
         for image in recording.images_at(recording.ops.len()) {
             let power_loss = image.loss.needs_power_loss();
             if power_loss && self.beyond_promises {
@@ -281,6 +287,8 @@ impl<'a, 's> Session<'a, 's> {
             let states =
                 self.examiner.examine(&image.tree, false).map_err(|violation| violation.at(&place()))?;
             judge(self.subject, &self.run, &image, &self.keys, states)
+                .map_err(|violation| violation.at(&place()))?;
+            check_copies(&self.run, &image, self.examiner, &mut opened)
                 .map_err(|violation| violation.at(&place()))?;
         }
         Ok(())

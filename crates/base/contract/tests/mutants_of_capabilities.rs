@@ -5,7 +5,8 @@
 mod engines;
 
 use engines::ledger::{Flaw, Ledger, Options};
-use logladder_contract::{CASES, CaseOutcome, Place, Subject, Verdict, run_cases};
+use logladder_contract::crash::crash_images;
+use logladder_contract::{CASES, CaseOutcome, Place, Subject, Verdict, faults, run_cases};
 
 fn subject(flaw: Flaw) -> Subject {
     let options = Options { flaw, versions: 3, ..Options::default() };
@@ -48,6 +49,15 @@ fn a_batch_that_is_not_one_is_noticed() {
     fails_case(Flaw::LetsOthersIntoABatch, "batches_at_once_are_done_one_after_the_other");
 }
 
+/// Of a crash in its middle, or of a loss of power, a part is left.
+#[test]
+fn a_batch_that_the_log_does_not_hold_together_is_noticed() {
+    let violation = crash_images(&subject(Flaw::WritesBatchesAsSingles)).unwrap_err();
+    assert!(violation.expected.contains("a batch is there whole or not at all"), "{violation}");
+    assert!(faults(&subject(Flaw::WritesBatchesAsSingles)).is_err());
+    assert!(crash_images(&subject(Flaw::KeepsBatchesInMemory)).is_err());
+}
+
 #[test]
 fn a_look_before_the_lock_is_noticed() {
     fails_case(Flaw::LooksBeforeTheLock, "ten_threads_of_increments_end_at_the_number_of_them");
@@ -86,4 +96,18 @@ fn a_bad_copy_is_noticed() {
     fails_case(Flaw::CopiesIntoFullFolders, "a_folder_that_is_not_empty_takes_no_copy");
     fails_case(Flaw::CopiesWithoutTheNewest, "a_copy_holds_everything_that_was_acknowledged");
     fails_case(Flaw::CopiesKeyByKey, "a_copy_made_during_writes_is_of_one_moment");
+}
+
+#[test]
+fn a_copy_that_a_crash_leaves_a_part_of_is_noticed() {
+    for flaw in [Flaw::CopiesWithoutSync, Flaw::ShowsUnfinishedCopies, Flaw::CopiesWithoutTheNewest] {
+        let violation = crash_images(&subject(flaw)).unwrap_err();
+        assert!(violation.moment.contains("copy"), "{flaw:?}: {violation}");
+    }
+}
+
+#[test]
+fn an_older_value_that_a_crash_uncovers_is_noticed() {
+    assert!(crash_images(&subject(Flaw::UncoversOlderValues)).is_err());
+    assert!(crash_images(&subject(Flaw::ForgetsEnds)).is_err());
 }

@@ -50,7 +50,7 @@ mod with_every_capability {
     fn subject() -> Subject {
         let options = ledger::Options { versions: 3, ..ledger::Options::default() };
         Subject::of::<ledger::Ledger>(options)
-            .rules(&[Rule::ChecksumCheck, Rule::TailRule, Rule::CopySyncedFirst])
+            .rules(&[Rule::ChecksumCheck, Rule::TailRule, Rule::CopySyncedFirst, Rule::BatchWhole])
             .keeps_versions(3)
             .refuses_batches_over(options.batch_limit)
     }

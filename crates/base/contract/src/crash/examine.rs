@@ -10,7 +10,7 @@ use logladder_disk::crash::{CrashImage, Loss, Recording, Tree};
 use logladder_disk::{Disk, Op, RecordingDisk};
 use logladder_engine::{Engine, Error};
 
-use super::{DIR, describe};
+use super::{DIR, Script, describe};
 use crate::show::{panic_message, show, show_value};
 use crate::{Subject, Violation};
 
@@ -34,6 +34,8 @@ pub(crate) struct State {
 pub(crate) struct Examiner<'s> {
     subject: &'s Subject,
     keys: Vec<Vec<u8>>,
+    /// So many values that have ended may still be counted.
+    ended: u64,
     /// By fingerprint of the tree.
     examined: HashMap<u64, Vec<State>>,
     /// What opening and reading gave, also of images that a second crash left.
@@ -45,10 +47,11 @@ pub(crate) struct Examiner<'s> {
 pub(crate) type Reading = Result<Values, String>;
 
 impl<'s> Examiner<'s> {
-    pub(crate) fn new(subject: &'s Subject, keys: &[Vec<u8>]) -> Self {
-        let mut keys = keys.to_vec();
+    pub(crate) fn new(subject: &'s Subject, script: &Script) -> Self {
+        let mut keys = script.keys();
         keys.push(AFTERWARDS.to_vec());
-        Self { subject, keys, examined: HashMap::new(), read: HashMap::new(), during_recovery: 0 }
+        let (examined, read) = (HashMap::new(), HashMap::new());
+        Self { subject, keys, ended: script.ended(), examined, read, during_recovery: 0 }
     }
 
     /// The keys that the script writes, without the examiner's own.
@@ -122,19 +125,23 @@ impl<'s> Examiner<'s> {
         self.subject.open(Arc::new(disk.clone()), Path::new(DIR))
     }
 
-    /// Opens the store, reads everything in every way, and drops it.
     fn open_and_read(&self, disk: &RecordingDisk) -> Result<Reading, Violation> {
+        self.open_and_read_at(disk, Path::new(DIR))
+    }
+
+    /// Opens the store in the folder `dir`, reads everything in every way, and drops it.
+    pub(crate) fn open_and_read_at(&self, disk: &RecordingDisk, dir: &Path) -> Result<Reading, Violation> {
         let attempt = || -> Result<Result<Values, Violation>, Error> {
-            let engine = self.open(disk)?;
+            let engine = self.subject.open(Arc::new(disk.clone()), dir)?;
             if let Err(violation) = kept_what_it_cut(&*engine, disk) {
                 return Ok(Err(violation));
             }
-            read_in_every_way(&*engine, &self.keys)
+            read_in_every_way(&*engine, &self.keys, self.ended)
         };
         match catch_unwind(AssertUnwindSafe(attempt)) {
             Ok(Ok(Ok(values))) => Ok(Ok(values)),
             Ok(Ok(Err(violation))) => Err(violation),
-            Ok(Err(error)) if !error.to_string().contains(DIR) => {
+            Ok(Err(error)) if !error.to_string().contains(&*dir.to_string_lossy()) => {
                 Err(Violation::new("an error names the file", error.to_string()))
             }
             Ok(Err(error)) => Ok(Err(error.to_string())),
@@ -188,14 +195,30 @@ impl<'s> Examiner<'s> {
     }
 }
 
-/// By `get`, by `for_each`, and by the count of `stats`, which must agree.
-pub(crate) fn read_in_every_way(
+/// By `get`, by `get_many`, by `for_each`, and by the count of `stats`, which must agree. Values that have `ended`
+/// may be counted.
+fn read_in_every_way(
     engine: &dyn Engine,
     keys: &[Vec<u8>],
+    ended: u64,
 ) -> Result<Result<Values, Violation>, Error> {
     let mut values = Vec::with_capacity(keys.len());
     for key in keys {
         values.push(engine.get(key)?);
+    }
+    let list: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+    let mut differing = None;
+    engine.get_many(&list, &mut |place, value| {
+        if values[place].as_deref() != value {
+            differing = Some((place, value.map(<[u8]>::to_vec)));
+        }
+    })?;
+    if let Some((place, value)) = differing {
+        let expected = show_value(values[place].as_deref());
+        return Ok(Err(Violation::new(
+            format!("get_many and get agree on {}: {expected}", show(list[place])),
+            show_value(value.as_deref()),
+        )));
     }
     if let Some(iterate) = engine.as_iterate() {
         let mut shown = BTreeMap::new();
@@ -221,7 +244,7 @@ pub(crate) fn read_in_every_way(
     }
     let live = values.iter().flatten().count() as u64;
     let counted = engine.stats()?.live_keys;
-    if counted != live {
+    if !(live..=live + ended).contains(&counted) {
         let found = format!("stats count {counted}");
         return Ok(Err(Violation::new(format!("{live} keys are live"), found)));
     }

@@ -5,14 +5,17 @@
 //!          ──► the disk's Recording ──► CrashImages, at each operation
 //!          ──► examine: open, read, open again, crash inside the recovery, write, open again
 //!          ──► Promise: what each key may hold in that image
+//!          ──► copies: what is left of the copies that the script made
 //!          ──► restart: the process dies, the store is opened and written to, and then the power fails
 //! ```
 
+mod copies;
 mod examine;
 mod promise;
 mod restart;
 mod run;
 mod script;
+mod scripts;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,12 +28,14 @@ use crate::case::quietly;
 use crate::show::panic_message;
 use crate::{Subject, Violation};
 
+pub(crate) use copies::{Opened, check as check_copies};
 use examine::is_telling;
 pub(crate) use examine::{Examiner, State};
 pub(crate) use promise::Promise;
 use promise::Write;
-pub(crate) use run::{DIR, Run};
-pub use script::{Script, Step, scripts};
+pub(crate) use run::{DIR, Run, write};
+pub use script::{End, Script, Step};
+pub use scripts::scripts;
 
 /// How many crashes a store came through.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +63,8 @@ pub struct CrashSummary {
     pub during_recovery: usize,
     /// Images of a power loss that came when the process had died and the store had been opened again.
     pub after_restart: usize,
+    /// How often a copy was found in an image, and opened or refused as it should be.
+    pub copies: usize,
     /// Images of a power loss that a store refused with an error which does not claim to survive one, and had
     /// not been synced.
     pub refused: usize,
@@ -89,6 +96,9 @@ impl fmt::Display for CrashSummary {
              during recovery; {} of a power loss after a restart",
             self.distinct, self.during_recovery, self.after_restart
         )?;
+        if self.copies > 0 {
+            write!(f, "; {} copies in them", self.copies)?;
+        }
         if self.refused > 0 {
             write!(f, "; {} refused with an error", self.refused)?;
         }
@@ -140,7 +150,8 @@ fn check_script(
     let run = Run::of(subject, script, forgotten)?;
     let recording = Recording::of(&run.disk);
     let keys = script.keys();
-    let mut examiner = Examiner::new(subject, &keys);
+    let mut examiner = Examiner::new(subject, script);
+    let mut opened = Opened::new();
     summary.scripts += 1;
     summary.operations += recording.ops.len();
     for after in 0..=recording.ops.len() {
@@ -153,6 +164,8 @@ fn check_script(
             let refused =
                 judge(subject, &run, &image, &keys, states).map_err(|violation| violation.at(&place()))?;
             summary.refused += usize::from(refused);
+            summary.copies += check_copies(&run, &image, &examiner, &mut opened)
+                .map_err(|violation| violation.at(&place()))?;
         }
         summary.after_restart += restart::check(subject, &run, &recording, after, &mut examiner)?;
     }
