@@ -130,6 +130,17 @@ pub trait Disk: Send + Sync + Debug {
     /// The system refused; both names stand for what they did.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
 
+    /// Gives a file that no longer changes another name, perhaps in another folder. The two are one file, until one
+    /// of the names is removed.
+    ///
+    /// # Errors
+    ///
+    /// The other name is taken, or the system or the file system has no such thing: then the file must be copied.
+    fn link(&self, from: &Path, _to: &Path) -> Result<()> {
+        let none = std::io::Error::from(std::io::ErrorKind::Unsupported);
+        Err(logladder_engine::Error::io("give another name to", from, none))
+    }
+
     /// Removes a file's name. Who has it open or mapped keeps it.
     ///
     /// # Errors

@@ -43,7 +43,9 @@ impl Map {
         Ok(Self(Backing::File(Arc::new(map))))
     }
 
-    pub(crate) fn of_bytes(bytes: Arc<[u8]>) -> Self {
+    /// Bytes in memory, as if they were a file's.
+    #[must_use]
+    pub fn of_bytes(bytes: Arc<[u8]>) -> Self {
         Self(Backing::Memory(bytes))
     }
 }

@@ -99,6 +99,10 @@ impl Disk for RealDisk {
         fs::rename(from, to).map_err(|source| Error::io("put a new file in place of", to, source))
     }
 
+    fn link(&self, from: &Path, to: &Path) -> Result<()> {
+        fs::hard_link(from, to).map_err(|source| Error::io("give another name to", from, source))
+    }
+
     fn remove(&self, path: &Path) -> Result<()> {
         fs::remove_file(path).map_err(|source| Error::io("remove", path, source))
     }
@@ -258,8 +262,10 @@ impl File for ReservedFile {
     }
 
     fn sync(&self) -> Result<()> {
-        self.reserve
-            .flush()
+        // Linux writes pages that were changed through a map with any sync of their file; msync(2) would be a second
+        // sync of the same pages. Elsewhere it may be needed.
+        let flushed = if cfg!(target_os = "linux") { Ok(()) } else { self.reserve.flush() };
+        flushed
             .and_then(|()| self.file.sync_data())
             .map_err(|source| Error::io("sync", &self.path, source))
     }

@@ -16,10 +16,10 @@ pub enum Rule {
     TombstoneKept,
     /// Compaction syncs what it wrote before it removes what it read.
     CopySyncedFirst,
+    /// A batch of which a part is missing is taken for absent.
+    BatchWhole,
     /// Temporary files of an interrupted write are not taken for finished ones.
     TemporaryIgnored,
-    /// The writes of a batch count only where the last of them is there as well.
-    BatchWhole,
 }
 
 /// Whether `rule` is left out: never.

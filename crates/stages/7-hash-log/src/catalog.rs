@@ -1,18 +1,21 @@
 //! [`Catalog`]: what a reader needs, the index and the segments that it points into.
 //!
-//! A reader takes the lock of one shard of the index for one look, and then reads the record in the segment,
-//! under no lock at all. Segments come and go behind its back; whoever holds one keeps it.
+//! A reader looks into the index, and then at the record in the segment; it takes no lock and waits for nobody.
+//! Segments come and go behind its back; whoever holds one keeps it.
+//!
+//! While the store is open, each segment has a *seat*, a number of sixteen bits that the index can afford. The seat
+//! of a segment that is gone is given to another. So the order matters: a reader looks at the slot first and at the
+//! seat after that. Then the seat has the segment that the slot meant, or one that came later; and a record of the
+//! key in a segment that came later was the newest of its key at some moment since.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use logladder_engine::{Error, Result};
 
-use crate::files::segment_name;
 use crate::format::record::Record;
-use crate::index::{Candidates, Hash, Index, Location, SHARDS};
+use crate::index::{Hash, Index, Location};
 use crate::segment::Segment;
 use crate::usage::SegmentUsage;
 
@@ -21,67 +24,75 @@ use crate::usage::SegmentUsage;
 const OVERTAKEN: usize = 10_000;
 
 /// The index, and the segments it points into.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Catalog {
     index: Index,
     segments: ArcSwap<Segments>,
+    /// How many versions of a key are kept, at least one.
+    versions: usize,
+    /// Keys that have a value, whether or not it has ended, and their bytes.
+    live_keys: AtomicU64,
+    live_bytes: AtomicU64,
 }
 
-/// The segments of a store at one moment, by number.
+/// The segments of a store at one moment, by seat.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Segments(Vec<Arc<Segment>>);
+pub(crate) struct Segments(Vec<Option<Arc<Segment>>>);
 
 impl Segments {
-    /// The segment `id`, if there is one.
-    pub(crate) fn get(&self, id: u32) -> Option<&Arc<Segment>> {
-        let place = self.0.binary_search_by_key(&id, |segment| segment.id()).ok()?;
-        self.0.get(place)
+    /// The segment in this seat, if there is one.
+    #[inline]
+    pub(crate) fn get(&self, seat: u16) -> Option<&Arc<Segment>> {
+        self.0.get(usize::from(seat))?.as_ref()
     }
 
-    /// They, by number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Segment>> {
-        self.0.iter()
+    /// They, with their seats.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u16, &Arc<Segment>)> {
+        (0..=u16::MAX).zip(&self.0).filter_map(|(seat, segment)| Some((seat, segment.as_ref()?)))
     }
 
-    /// Adds a segment, or puts it in place of the one with its number.
-    fn put(&mut self, segment: Arc<Segment>) {
-        match self.0.binary_search_by_key(&segment.id(), |segment| segment.id()) {
-            Ok(place) => self.0[place] = segment,
-            Err(place) => self.0.insert(place, segment),
+    /// A seat that nobody has.
+    fn free_seat(&self) -> Option<u16> {
+        (1..=u16::MAX).find(|&seat| self.get(seat).is_none())
+    }
+
+    fn put(&mut self, seat: u16, segment: Arc<Segment>) {
+        let seat = usize::from(seat);
+        if self.0.len() <= seat {
+            self.0.resize(seat + 1, None);
         }
+        self.0[seat] = Some(segment);
     }
 }
 
-/// The place of each key's record, and the segments to read them from, which stay as long as they are held.
+/// A record that the index points to.
 #[derive(Debug)]
-pub(crate) struct Places {
-    /// In the order in which the records lie on the disk.
-    pub(crate) in_order: Vec<Location>,
-    pub(crate) segments: BTreeMap<u32, Arc<Segment>>,
+struct Found {
+    location: Location,
+    segment: Arc<Segment>,
+    /// The length of the record.
+    len: u64,
+    /// Bytes of its key and its value, if it has one.
+    live_len: Option<u64>,
 }
 
-/// What the index says of a key, once the records have been looked at.
-#[derive(Debug)]
-enum Found {
-    /// It is on the record there.
-    At {
-        location: Location,
-        segment: Arc<Segment>,
-        /// The length of the record.
-        len: u64,
-    },
-    /// It is on none of these records.
-    Nowhere(Candidates),
+/// How large a store is, in keys and their bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Live {
+    pub(crate) keys: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Catalog {
     /// The catalog of a store that has just been opened.
-    pub(crate) fn new(index: Index, segments: Vec<Segment>) -> Self {
-        let mut all = Segments::default();
-        for segment in segments {
-            all.put(Arc::new(segment));
+    pub(crate) fn new(index: Index, segments: Segments, versions: usize, live: Live) -> Self {
+        Self {
+            index,
+            segments: ArcSwap::from_pointee(segments),
+            versions: versions.max(1),
+            live_keys: live.keys.into(),
+            live_bytes: live.bytes.into(),
         }
-        Self { index, segments: ArcSwap::from_pointee(all) }
     }
 
     pub(crate) fn index(&self) -> &Index {
@@ -93,221 +104,253 @@ impl Catalog {
         self.segments.load_full()
     }
 
-    /// Hands the newest record of `key` to `read`, if it has a value. The segment stays as long as `read` runs.
+    pub(crate) fn live(&self) -> Live {
+        Live { keys: self.live_keys.load(Ordering::Relaxed), bytes: self.live_bytes.load(Ordering::Relaxed) }
+    }
+
+    /// Hands the newest record of `key` to `read`, if there is one. The segment stays as long as `read` runs.
     ///
     /// # Errors
     ///
     /// A record that may be the key's is damaged.
+    #[inline]
     pub(crate) fn read<T>(&self, key: &[u8], read: impl FnOnce(&Record<'_>) -> T) -> Result<Option<T>> {
-        let hash = self.index.hash(key);
         let mut read = Some(read);
-        self.search(hash, |_, _, record| {
+        self.search(self.index.hash(key), |_, _, record| {
             if record.key != key {
                 return None;
             }
             // The search ends here, so `read` is still there.
             read.take().map(|read| read(record))
         })
-        .map(std::result::Result::ok)
     }
 
-    /// Shows the records that a key with this hash may be on until `look` is content with one. If it is with
-    /// none, the candidates are the error.
-    fn search<T>(
+    /// Shows the records that a key with this hash may be on, until `look` is content with one.
+    #[inline]
+    pub(crate) fn search<T>(
         &self,
         hash: Hash,
         mut look: impl FnMut(&Arc<Segment>, Location, &Record<'_>) -> Option<T>,
-    ) -> Result<std::result::Result<T, Candidates>> {
+    ) -> Result<Option<T>> {
         'again: for _ in 0..OVERTAKEN {
-            let candidates = self.index.candidates(hash)?;
-            let segments = self.segments.load();
             let mut damage = None;
-            for location in candidates.iter() {
-                // A compaction may have moved the record and removed the segment since the look at the index.
-                let Some(segment) = segments.get(location.segment) else { continue 'again };
-                let outcome = segment.with_record(location, |record| look(segment, location, record));
-                match outcome {
-                    Ok(Some(found)) => return Ok(Ok(found)),
+            let Some(table) = self.index.table(hash) else { return Ok(None) };
+            for location in table.places_of(hash.print()) {
+                // After the look at the slot: see above.
+                let segments = self.segments.load();
+                // A compaction may have moved the record and removed the segment since the look at the slot.
+                let Some(segment) = segments.get(location.seat) else { continue 'again };
+                match segment.with_record(location.offset, |record| look(segment, location, record)) {
+                    Ok(Some(found)) => return Ok(Some(found)),
                     Ok(None) => {}
+                    // The seat may have been given away, and this is the middle of another record.
+                    Err(_) if !self.index.has(hash, location) => continue 'again,
                     // Perhaps it is another key's, and this key's is whole.
                     Err(error) => damage = Some(error),
                 }
             }
             return match damage {
-                None => Ok(Err(candidates)),
+                None => Ok(None),
                 Some(error) => Err(error),
             };
         }
-        Err(Error::corrupt(
-            Path::new(&segment_name(u64::from(
-                self.index.candidates(hash)?.iter().next().map_or(0, |at| at.segment),
-            ))),
-            0,
-            "the index points into a segment that the store does not have",
-        ))
+        Err(Error::Poisoned { why: "the index points into a segment that the store does not have".into() })
     }
 
-    fn find(&self, hash: Hash, key: &[u8]) -> Result<Found> {
-        let found = self.search(hash, |segment, location, record| {
-            let len = record.header.record_len();
-            (record.key == key).then(|| Found::At { location, segment: Arc::clone(segment), len })
-        })?;
-        Ok(found.unwrap_or_else(Found::Nowhere))
-    }
-
-    /// Whether `key` has a value.
-    pub(crate) fn has(&self, key: &[u8]) -> Result<bool> {
-        Ok(self.read(key, |_| ())?.is_some())
-    }
-
-    /// Whether the newest record of `key` is the one at `location`.
-    pub(crate) fn is_current(&self, key: &[u8], location: Location) -> Result<bool> {
-        self.index.has(self.index.hash(key), location)
-    }
-
-    /// A value of `key` has been written at `location`, in a record of `len` bytes.
-    pub(crate) fn put(&self, key: &[u8], location: Location, len: u64) -> Result<()> {
-        let hash = self.index.hash(key);
-        self.enliven(location, len);
-        // Most keys that are not there have no candidates either, and then one look is enough.
-        if self.index.add(hash, location, &Candidates::default())?.is_none() {
-            return Ok(());
-        }
-        // Nobody else writes meanwhile, but a compaction may move what is there: then it is looked for again.
-        loop {
-            match self.find_whatever(hash, key)? {
-                Found::At { location: old, segment, len: old_len } => {
-                    if self.index.replace(hash, old, location)? {
-                        segment.usage().kill(old_len);
-                        return Ok(());
-                    }
-                }
-                Found::Nowhere(known) => {
-                    if self.index.add(hash, location, &known)?.is_none() {
-                        return Ok(());
-                    }
-                }
-            }
-        }
+    fn find(&self, hash: Hash, key: &[u8]) -> Result<Option<Found>> {
+        self.search(hash, |segment, location, record| {
+            (record.key == key).then(|| Found {
+                location,
+                segment: Arc::clone(segment),
+                len: record.header.record_len(),
+                live_len: (!record.is_delete()).then_some((record.key.len() + record.value.len()) as u64),
+            })
+        })
     }
 
     /// As `find`, but a damaged record is nobody's: the new value of a key must not depend on its old one.
-    fn find_whatever(&self, hash: Hash, key: &[u8]) -> Result<Found> {
+    fn find_whatever(&self, hash: Hash, key: &[u8]) -> Result<Option<Found>> {
         match self.find(hash, key) {
-            Err(Error::Corrupt { .. }) => Ok(Found::Nowhere(self.index.candidates(hash)?)),
+            Err(Error::Corrupt { .. }) => Ok(None),
             found => found,
         }
     }
 
-    /// A tombstone of `key` has been written into the segment `grave`.
-    pub(crate) fn bury(&self, key: &[u8], grave: u32, len: u64, sequence: u64) -> Result<()> {
-        if let Some(segment) = self.segments.load().get(grave) {
-            segment.usage().bury(len, sequence);
-        }
-        let hash = self.index.hash(key);
-        loop {
-            match self.find(hash, key)? {
-                Found::Nowhere(candidates) if self.index.candidates(hash)? == candidates => return Ok(()),
-                Found::Nowhere(_) => {}
-                Found::At { location: old, segment, len: old_len } => {
-                    if self.index.remove(hash, old)? {
-                        segment.usage().kill(old_len);
-                        return Ok(());
-                    }
-                }
-            }
-        }
+    /// Whether the index points to the record of `key` at `location`.
+    pub(crate) fn is_current(&self, key: &[u8], location: Location) -> bool {
+        self.index.has(self.index.hash(key), location)
     }
 
-    /// The record with this number has been copied to `copy`, which counts if the original is still the newest of
-    /// its key.
-    pub(crate) fn relocate(&self, record: &Record<'_>, copy: Location) -> Result<()> {
+    /// A record of a key has been written at `location`. To be called by who holds the writer's lock.
+    ///
+    /// # Errors
+    ///
+    /// The index points where there is nothing.
+    pub(crate) fn put(&self, location: Location, record: &Record<'_>) -> Result<()> {
         let hash = self.index.hash(record.key);
-        let sequence = record.header.sequence;
-        let original = self.search(hash, |segment, location, found| {
-            // A copy has the number of its original, and a later write has another.
-            let is_original = found.key == record.key && found.header.sequence == sequence;
-            is_original.then(|| (location, Arc::clone(segment)))
-        })?;
         let len = record.header.record_len();
-        if let Ok((original, segment)) = original
-            && self.index.replace(hash, original, copy)?
-        {
-            self.enliven(copy, len);
-            segment.usage().kill(len);
+        let old = self.find_whatever(hash, record.key)?;
+        let old_live = old.as_ref().and_then(|old| old.live_len);
+        if let Some(segment) = self.segments.load().get(location.seat) {
+            let usage = segment.usage();
+            if record.is_delete() {
+                usage.bury(len, record.header.sequence);
+            } else if let Some(end) = record.extra.expires {
+                usage.limit(len, end);
+            }
+            if self.versions > 1 || !record.is_delete() {
+                usage.enliven(len);
+            }
+        }
+        match old {
+            _ if self.versions > 1 => {
+                self.index.add(hash, location);
+                self.forget_versions(hash, record.key)?;
+            }
+            Some(old) if record.is_delete() => {
+                if self.index.remove(hash, old.location) {
+                    old.segment.usage().kill(old.len);
+                }
+            }
+            Some(old) => {
+                if self.index.replace(hash, old.location, location) {
+                    old.segment.usage().kill(old.len);
+                }
+            }
+            None if record.is_delete() => {}
+            None => self.index.add(hash, location),
+        }
+        let new_live = (!record.is_delete()).then_some((record.key.len() + record.value.len()) as u64);
+        self.live_keys.fetch_add(u64::from(new_live.is_some()), Ordering::Relaxed);
+        self.live_keys.fetch_sub(u64::from(old_live.is_some()), Ordering::Relaxed);
+        self.live_bytes.fetch_add(new_live.unwrap_or(0), Ordering::Relaxed);
+        self.live_bytes.fetch_sub(old_live.unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes the versions of a key that are no longer kept out of the index.
+    fn forget_versions(&self, hash: Hash, key: &[u8]) -> Result<()> {
+        let mut of_key = 0;
+        let mut old = Vec::new();
+        self.search(hash, |segment, location, record| {
+            if record.key == key {
+                of_key += 1;
+                if of_key > self.versions {
+                    old.push((location, Arc::clone(segment), record.header.record_len()));
+                }
+            }
+            None::<()>
+        })?;
+        for (location, segment, len) in old {
+            if self.index.remove(hash, location) {
+                segment.usage().kill(len);
+            }
         }
         Ok(())
     }
 
-    fn enliven(&self, location: Location, len: u64) {
-        if let Some(segment) = self.segments.load().get(location.segment) {
-            segment.usage().enliven(len);
+    /// Takes the key whose record is at `location` out of the index, if it still is. To be called by who holds the
+    /// writer's lock.
+    ///
+    /// # Errors
+    ///
+    /// The record is damaged.
+    pub(crate) fn forget(&self, hash: Hash, location: Location) -> Result<()> {
+        let segments = self.segments.load();
+        let Some(segment) = segments.get(location.seat) else { return Ok(()) };
+        let (len, live_len) = segment.with_record(location.offset, |record| {
+            (record.header.record_len(), (record.key.len() + record.value.len()) as u64)
+        })?;
+        if self.index.remove(hash, location) {
+            segment.usage().kill(len);
+            self.live_keys.fetch_sub(1, Ordering::Relaxed);
+            self.live_bytes.fetch_sub(live_len, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The `original` record has been copied to `copy`, which counts if the index still points to the original. To
+    /// be called by who holds the writer's lock.
+    pub(crate) fn relocate(&self, record: &Record<'_>, original: Location, copy: Location) {
+        let hash = self.index.hash(record.key);
+        if self.index.replace(hash, original, copy) {
+            let segments = self.segments.load();
+            let len = record.header.record_len();
+            if let Some(segment) = segments.get(copy.seat) {
+                segment.usage().enliven(len);
+            }
+            if let Some(segment) = segments.get(original.seat) {
+                segment.usage().kill(len);
+            }
         }
     }
 
-    /// Adds a segment, or puts its sealed form in place of the growing one, and returns it.
-    pub(crate) fn add(&self, segment: Segment) -> Arc<Segment> {
-        let segment = Arc::new(segment);
-        self.segments.rcu(|all| {
-            let mut all = Segments::clone(all);
-            all.put(Arc::clone(&segment));
-            all
-        });
-        segment
+    /// Adds a segment, and gives it a seat. To be called by who holds the writer's lock.
+    ///
+    /// # Errors
+    ///
+    /// All seats are taken: there are 65,535.
+    pub(crate) fn add(&self, segment: Segment) -> Result<u16> {
+        let mut all = Segments::clone(&self.segments.load());
+        let seat = all.seat_for(&segment)?;
+        all.put(seat, Arc::new(segment));
+        self.segments.store(Arc::new(all));
+        Ok(seat)
     }
 
-    /// Takes a segment out. Whoever is reading it keeps it.
-    pub(crate) fn retire(&self, id: u32) {
-        self.segments.rcu(|all| {
-            let mut all = Segments::clone(all);
-            all.0.retain(|segment| segment.id() != id);
-            all
-        });
+    /// Puts the sealed form of a segment in place of the growing one. To be called by who holds the writer's lock.
+    pub(crate) fn replace(&self, seat: u16, segment: Segment) {
+        let mut all = Segments::clone(&self.segments.load());
+        all.put(seat, Arc::new(segment));
+        self.segments.store(Arc::new(all));
+    }
+
+    /// Takes a segment out. Whoever is reading it keeps it. To be called by who holds the writer's lock.
+    pub(crate) fn retire(&self, seat: u16) {
+        let mut all = Segments::clone(&self.segments.load());
+        if let Some(place) = all.0.get_mut(usize::from(seat)) {
+            *place = None;
+        }
+        self.segments.store(Arc::new(all));
     }
 
     /// Bytes of all records, of use or not.
     pub(crate) fn data_bytes(&self) -> u64 {
-        self.segments.load().iter().map(|segment| segment.data_len()).sum()
-    }
-
-    /// The place of each key's record at this moment.
-    pub(crate) fn places(&self) -> Result<Places> {
-        let mut places = Vec::new();
-        let mut held = BTreeMap::new();
-        for shard in 0..SHARDS {
-            // A segment may be gone between the look at the shard and the one at the segments. Then nothing in
-            // the shard points into it any more.
-            let of_shard = loop {
-                let of_shard = self.index.places(shard)?;
-                let segments = self.segments.load();
-                let mut known = true;
-                for place in &of_shard {
-                    if held.contains_key(&place.segment) {
-                        continue;
-                    }
-                    match segments.get(place.segment) {
-                        Some(segment) => drop(held.insert(place.segment, Arc::clone(segment))),
-                        None => known = false,
-                    }
-                }
-                if known {
-                    break of_shard;
-                }
-            };
-            places.extend(of_shard);
-        }
-        places.sort_unstable();
-        Ok(Places { in_order: places, segments: held })
+        self.segments.load().iter().map(|(_, segment)| segment.data_len()).sum()
     }
 
     /// How much of each segment is of use, by number.
     pub(crate) fn usage(&self) -> Vec<SegmentUsage> {
-        self.segments.load().iter().map(|segment| segment.usage_now()).collect()
+        let mut all: Vec<SegmentUsage> =
+            self.segments.load().iter().map(|(_, segment)| segment.usage_now()).collect();
+        all.sort_unstable_by_key(|usage| usage.id);
+        all
+    }
+}
+
+impl Segments {
+    /// These, in the seats 1, 2, 3 and so on.
+    ///
+    /// # Errors
+    ///
+    /// They are more than there are seats.
+    pub(crate) fn of(segments: Vec<Segment>) -> Result<Self> {
+        let mut all = Self(vec![None]);
+        for segment in segments {
+            if all.0.len() > usize::from(u16::MAX) {
+                return Err(no_seat(&segment));
+            }
+            all.0.push(Some(Arc::new(segment)));
+        }
+        Ok(all)
     }
 
-    /// Bytes of the keys that have a value, and of those values.
-    pub(crate) fn live_bytes(&self) -> u64 {
-        let records: u64 = self.usage().iter().map(|usage| usage.live_bytes).sum();
-        records.saturating_sub(self.index.len() * crate::format::record::HEADER_LEN as u64)
+    fn seat_for(&self, segment: &Segment) -> Result<u16> {
+        self.free_seat().ok_or_else(|| no_seat(segment))
     }
+}
+
+fn no_seat(segment: &Segment) -> Error {
+    let what = "the store has 65,535 segments: compact it, or choose larger ones (segment_bytes)";
+    Error::io("open another segment beside", segment.path(), std::io::Error::other(what))
 }

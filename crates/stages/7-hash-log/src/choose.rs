@@ -3,7 +3,8 @@
 //! A tombstone may go only when no segment that is left holds an older record, since that could be a value of
 //! its key; so it counts as waste only then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use crate::usage::SegmentUsage;
 
@@ -43,10 +44,30 @@ pub(crate) fn on_demand(all: &[SegmentUsage]) -> Vec<u64> {
     chosen.into_iter().collect()
 }
 
-/// What the background takes: sealed segments of which half or more is waste, and small ones if there are many; not
-/// much more than two segments' worth at a time, so that what is done is done even if the process does not live long. If half
-/// of everything is tombstones that other segments hold in place, it takes everything.
-pub(crate) fn in_background(all: &[SegmentUsage], segment_bytes: u64) -> Vec<u64> {
+/// How eager the compaction in the background is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Zeal {
+    /// While writes go on: a segment is taken once three eighths of it are waste. Then the disk holds no more than
+    /// 1.6 times what is of use, and each byte is written again some 1.7 times.
+    Busy,
+    /// While nothing is written: an eighth is enough.
+    Idle,
+}
+
+impl Zeal {
+    fn is_worth_it(self, waste: u64, bytes: u64) -> bool {
+        let eighths = match self {
+            Self::Busy => 3,
+            Self::Idle => 1,
+        };
+        waste > 0 && waste.saturating_mul(8) >= bytes.saturating_mul(eighths)
+    }
+}
+
+/// What the background takes: sealed segments of which enough is waste, those with the most first, and small ones if
+/// there are many; not much more than two segments' worth at a time, so that what is done is done even if the process
+/// does not live long. If half of everything is tombstones that other segments hold in place, it takes everything.
+pub(crate) fn in_background(all: &[SegmentUsage], segment_bytes: u64, zeal: Zeal) -> Vec<u64> {
     let sealed = || all.iter().filter(|usage| usage.is_sealed);
     let floor = Floor::without(all, &BTreeSet::new());
     let is_held = |usage: &&SegmentUsage| usage.newest_tombstone >= floor.without_also(usage.id);
@@ -55,24 +76,35 @@ pub(crate) fn in_background(all: &[SegmentUsage], segment_bytes: u64) -> Vec<u64
     if held > 0 && held >= total / 2 {
         return sealed().map(|usage| usage.id).collect();
     }
-    let is_wasteful = |usage: &&SegmentUsage| {
-        let waste = reclaimable(usage, floor.without_also(usage.id));
-        waste > 0 && waste >= usage.bytes / 2
-    };
-    let mut chosen: BTreeMap<u64, u64> =
-        sealed().filter(is_wasteful).map(|usage| (usage.id, usage.bytes)).collect();
+    let waste = |usage: &SegmentUsage| reclaimable(usage, floor.without_also(usage.id));
+    let mut chosen: Vec<(&SegmentUsage, u64)> = sealed()
+        .map(|usage| (usage, waste(usage)))
+        .filter(|(usage, waste)| zeal.is_worth_it(*waste, usage.bytes))
+        .collect();
+    // By waste in a thousand.
+    chosen.sort_by_key(|(usage, waste)| Reverse(waste.saturating_mul(1_000) / usage.bytes.max(1)));
     let is_small = |usage: &&SegmentUsage| usage.bytes < segment_bytes / 4;
     if sealed().filter(is_small).count() >= MANY_SMALL {
-        chosen.extend(sealed().filter(is_small).map(|usage| (usage.id, usage.bytes)));
+        let known: BTreeSet<u64> = chosen.iter().map(|(usage, _)| usage.id).collect();
+        chosen.extend(
+            sealed().filter(is_small).filter(|usage| !known.contains(&usage.id)).map(|usage| (usage, 0)),
+        );
     }
     let most_bytes = segment_bytes.saturating_mul(2).max(LEAST_ROUND_BYTES);
     let mut bytes = 0_u64;
     // Two at least, so that small ones become fewer.
-    let fits = |(place, (_, len)): &(usize, (u64, u64))| {
-        bytes = bytes.saturating_add(*len);
+    let fits = |(place, (usage, _)): &(usize, (&SegmentUsage, u64))| {
+        bytes = bytes.saturating_add(usage.bytes);
         *place < 2 || bytes <= most_bytes
     };
-    chosen.into_iter().enumerate().take_while(fits).map(|(_, (id, _))| id).collect()
+    chosen.into_iter().enumerate().take_while(fits).map(|(_, (usage, _))| usage.id).collect()
+}
+
+/// How many bytes of use and of waste there are: what the writer goes by when compaction does not keep up.
+pub(crate) fn balance(all: &[SegmentUsage]) -> (u64, u64) {
+    let bytes: u64 = all.iter().map(|usage| usage.bytes).sum();
+    let waste: u64 = all.iter().map(SegmentUsage::dead_bytes).sum();
+    (bytes.saturating_sub(waste), waste)
 }
 
 /// What is merged while the store closes: crumbs, if there are many. A program that opens, writes a little and
@@ -133,6 +165,8 @@ mod tests {
             tombstone_bytes,
             newest_tombstone: if tombstone_bytes > 0 { 10 * id + 9 } else { 0 },
             min_sequence: 10 * id,
+            ending_bytes: 0,
+            last_end: 0,
         }
     }
 
@@ -140,52 +174,58 @@ mod tests {
     fn a_segment_without_waste_is_left_alone() {
         let all = [segment(1, 100, 0), segment(2, 100, 0)];
         assert!(on_demand(&all).is_empty());
-        assert!(in_background(&all, 100).is_empty());
+        assert!(in_background(&all, 100, Zeal::Busy).is_empty());
     }
 
     #[test]
-    fn on_demand_takes_the_least_waste_and_the_background_takes_half() {
-        let all = [segment(1, 99, 0), segment(2, 51, 0), segment(3, 50, 0)];
-        assert_eq!(on_demand(&all), [1, 2, 3]);
-        assert_eq!(in_background(&all, 100), [3]);
+    fn on_demand_takes_the_least_waste_and_the_background_takes_three_eighths_or_one() {
+        let all =
+            [segment(1, 99, 0), segment(2, 63, 0), segment(3, 62, 0), segment(4, 87, 0), segment(5, 88, 0)];
+        assert_eq!(on_demand(&all), [1, 2, 3, 4, 5]);
+        assert_eq!(in_background(&all, 100, Zeal::Busy), [3]);
+        assert_eq!(in_background(&all, 100, Zeal::Idle), [3, 2, 4], "the most wasteful first");
     }
 
     #[test]
     fn the_active_segment_is_never_taken() {
         let active = SegmentUsage { is_sealed: false, ..segment(1, 0, 0) };
         assert!(on_demand(&[active]).is_empty());
-        assert!(in_background(&[active], 100).is_empty());
+        assert!(in_background(&[active], 100, Zeal::Busy).is_empty());
     }
 
     #[test]
     fn tombstones_are_waste_only_when_nothing_older_is_left() {
         let old_and_alive = [segment(1, 100, 0), segment(2, 0, 40)];
         let old_and_alive = [old_and_alive[0], SegmentUsage { live_bytes: 60, ..old_and_alive[1] }];
-        assert!(in_background(&old_and_alive, 100).is_empty());
+        assert!(in_background(&old_and_alive, 100, Zeal::Busy).is_empty());
         assert_eq!(on_demand(&old_and_alive), [1, 2], "on demand, what holds them in place is taken as well");
 
         let old_and_dead = [segment(1, 0, 0), segment(2, 0, 100)];
         assert_eq!(on_demand(&old_and_dead), [1, 2], "the first frees the second");
         let few_graves = [segment(1, 0, 0), SegmentUsage { live_bytes: 60, ..segment(2, 0, 40) }];
-        assert_eq!(in_background(&few_graves, 100), [1], "the background takes what is wasteful now");
-        assert_eq!(in_background(&old_and_dead[1..], 100), [2]);
+        assert_eq!(
+            in_background(&few_graves, 100, Zeal::Busy),
+            [1],
+            "the background takes what is wasteful now"
+        );
+        assert_eq!(in_background(&old_and_dead[1..], 100, Zeal::Busy), [2]);
     }
 
     #[test]
     fn tombstones_that_are_half_of_everything_are_freed_whatever_holds_them() {
         let queue = [segment(1, 100, 0), segment(2, 0, 100)];
-        assert_eq!(in_background(&queue, 100), [1, 2]);
+        assert_eq!(in_background(&queue, 100, Zeal::Busy), [1, 2]);
         let mut beside_more = queue.to_vec();
         beside_more.extend((3..=5).map(|id| segment(id, 100, 0)));
-        assert!(in_background(&beside_more, 100).is_empty());
+        assert!(in_background(&beside_more, 100, Zeal::Busy).is_empty());
     }
 
     #[test]
     fn a_round_of_the_background_is_bounded_but_takes_two() {
         let large = |id| SegmentUsage { bytes: 100 << 20, ..segment(id, 0, 0) };
         let all: Vec<SegmentUsage> = (1..=9).map(large).collect();
-        assert_eq!(in_background(&all, 1), [1, 2]);
-        assert_eq!(in_background(&all, 200 << 20), [1, 2, 3, 4]);
+        assert_eq!(in_background(&all, 1, Zeal::Busy), [1, 2]);
+        assert_eq!(in_background(&all, 200 << 20, Zeal::Busy), [1, 2, 3, 4]);
     }
 
     #[test]
@@ -198,8 +238,11 @@ mod tests {
     #[test]
     fn many_small_segments_are_merged_and_few_are_not() {
         let small = |count| (1..=count).map(|id| segment(id, 100, 0)).collect::<Vec<_>>();
-        assert!(in_background(&small(7), 1_000).is_empty());
-        assert_eq!(in_background(&small(8), 1_000), [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert!(in_background(&small(8), 400).is_empty(), "a quarter of the usual size is not small");
+        assert!(in_background(&small(7), 1_000, Zeal::Busy).is_empty());
+        assert_eq!(in_background(&small(8), 1_000, Zeal::Busy), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(
+            in_background(&small(8), 400, Zeal::Busy).is_empty(),
+            "a quarter of the usual size is not small"
+        );
     }
 }

@@ -1,20 +1,23 @@
 //! [`Copying`]: the part of a compaction that takes long, and that changes nothing yet.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::time::Duration;
 
 use logladder_disk::sabotage::{self, Rule};
 use logladder_disk::{File, TEMPORARY_SUFFIX};
 use logladder_engine::{Error, Result};
 
-use crate::files::{check_id, hint_name, segment_name};
+use crate::compact::SourceSegment;
+use crate::files::{hint_name, segment_name};
+use crate::format::extra::Extra;
 use crate::format::header::{FOOTER_LEN, Origin, SegmentHeader};
-use crate::format::record::{Kind, Record};
-use crate::index::Location;
+use crate::format::record::{self, Kind, Record};
+use crate::index::{Hash, Location};
 use crate::scan::Walk;
-use crate::seal;
+use crate::seal::{append_footer, write_hint};
 use crate::segment::Segment;
-use crate::store::{Store, location, write_hint};
+use crate::store::{Store, short_offset};
+use crate::usage::Usage;
 
 /// Copies are collected up to so many bytes before they are appended.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -28,25 +31,44 @@ pub(crate) struct Copying<'s> {
     /// Whether the end of the engine ends it.
     may_stop: bool,
     /// The segments that are finished.
-    pub(crate) done: Vec<Segment>,
+    pub(crate) done: Vec<Copied>,
+    /// Where the values are that have ended, and the hashes of their keys.
+    pub(crate) ended: Vec<(Hash, Location)>,
     current: Option<Output>,
     /// Files to remove should nothing come of it.
     files: Vec<PathBuf>,
 }
 
+/// What becomes of a record.
+enum Fate {
+    Kept,
+    /// It is the newest of its key, and its value has ended.
+    Ended,
+    Dropped,
+}
+
+/// A segment of copies that is finished.
+#[derive(Debug)]
+pub(crate) struct Copied {
+    pub(crate) segment: Segment,
+    /// Where its records were before, in the order in which they stand in it.
+    pub(crate) originals: Vec<Location>,
+}
+
 /// A segment of copies that is being written, under a temporary name.
 #[derive(Debug)]
 struct Output {
-    id: u64,
+    header: SegmentHeader,
     file: Box<dyn File>,
     /// Copies that have not been appended yet.
     buffer: Vec<u8>,
+    originals: Vec<Location>,
 }
 
 impl<'s> Copying<'s> {
     /// Nothing yet. No segment that is left behind holds a sequence number below `floor`.
     pub(crate) fn new(store: &'s Store, floor: u64, may_stop: bool) -> Self {
-        Self { store, floor, may_stop, done: Vec::new(), current: None, files: Vec::new() }
+        Self { store, floor, may_stop, done: Vec::new(), ended: Vec::new(), current: None, files: Vec::new() }
     }
 
     /// Copies what is still of use in `sources`. Says `false` if it was stopped before it was done.
@@ -54,22 +76,25 @@ impl<'s> Copying<'s> {
     /// # Errors
     ///
     /// A source is damaged, or the disk failed.
-    pub(crate) fn run(&mut self, sources: &[Arc<Segment>]) -> Result<bool> {
-        let first_sequence = sources.iter().map(|source| source.min_sequence()).min().unwrap_or(1);
-        for source in sources {
-            let Some(bytes) = source.sealed_bytes() else { continue };
-            let header = SegmentHeader::decode(source.path(), u64::from(source.id()), bytes)?;
-            let mut walk = Walk::of(bytes, &header);
+    pub(crate) fn run(&mut self, sources: &[SourceSegment]) -> Result<bool> {
+        let first_sequence = sources.iter().map(|(_, source)| source.min_sequence()).min().unwrap_or(1);
+        for (seat, source) in sources {
+            let Some(bytes) = source.bytes() else { continue };
+            let mut walk = Walk::of(bytes, source.header());
             while let Some(found) = walk.next() {
                 if self.may_stop && self.store.signal.is_stopping() {
                     return Ok(false);
                 }
                 let (offset, record) = found
                     .map_err(|flaw| Error::corrupt(source.path(), walk.offset() as u64, flaw.to_string()))?;
-                let place = location(source.id(), offset, &self.store.folder)?;
-                if self.is_needed(&record, place)? {
-                    self.append(&record, first_sequence)?;
+                let offset = short_offset(offset, source.id(), &self.store.folder)?;
+                let place = Location { seat: *seat, offset };
+                match self.fate(&record, place)? {
+                    Fate::Kept => self.append(&record, record.bytes, place, first_sequence)?,
+                    Fate::Ended => self.end(&record, place, first_sequence)?,
+                    Fate::Dropped => {}
                 }
+                self.store.signal.advance(record.bytes.len() as u64);
             }
         }
         if let Some(output) = self.current.take() {
@@ -80,23 +105,51 @@ impl<'s> Copying<'s> {
     }
 
     /// Whether the store would change if this record were gone.
-    fn is_needed(&self, record: &Record<'_>, place: Location) -> Result<bool> {
+    fn fate(&self, record: &Record<'_>, place: Location) -> Result<Fate> {
         let catalog = &self.store.catalog;
-        Ok(match record.header.kind {
-            Kind::Set => catalog.is_current(record.key, place)?,
-            Kind::Tombstone => {
-                // If the key has a value again, the value does the tombstone's work: it is newer than whatever
-                // the tombstone covers, and on the disk before this compaction is installed.
-                let may_cover_something = self.floor <= record.header.sequence;
-                may_cover_something && !sabotage::skips(Rule::TombstoneKept) && !catalog.has(record.key)?
-            }
-            Kind::Footer => false,
-        })
+        if matches!(record.header.kind, Kind::Batch | Kind::Footer) {
+            // The records of the batch are here as a whole.
+            return Ok(Fate::Dropped);
+        }
+        if catalog.is_current(record.key, place) {
+            // As a version, a value is of use when it has ended.
+            let has_ended = record.extra.has_ended() && self.store.options.versions <= 1;
+            return Ok(if has_ended { Fate::Ended } else { Fate::Kept });
+        }
+        if !record.is_delete() || !self.may_cover_something(record) {
+            return Ok(Fate::Dropped);
+        }
+        // If the index has the key again, that record does the tombstone's work: it is newer than whatever the
+        // tombstone covers, and on the disk before this compaction is installed.
+        let is_covered = catalog.read(record.key, |_| ())?.is_some();
+        Ok(if is_covered { Fate::Dropped } else { Fate::Kept })
     }
 
-    fn append(&mut self, record: &Record<'_>, first_sequence: u64) -> Result<()> {
+    /// Whether a segment that stays may hold an older value of the record's key.
+    fn may_cover_something(&self, record: &Record<'_>) -> bool {
+        self.floor <= record.header.sequence && !sabotage::skips(Rule::TombstoneKept)
+    }
+
+    /// A value has ended: it becomes a tombstone, if an older one may be left to be covered.
+    fn end(&mut self, record: &Record<'_>, place: Location, first_sequence: u64) -> Result<()> {
+        self.ended.push((self.store.catalog.index().hash(record.key), place));
+        if !self.may_cover_something(record) {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        record::encode(&mut bytes, record.key, None, Extra::default(), record.header.sequence)?;
+        self.append(record, &bytes, place, first_sequence)
+    }
+
+    fn append(
+        &mut self,
+        record: &Record<'_>,
+        bytes: &[u8],
+        place: Location,
+        first_sequence: u64,
+    ) -> Result<()> {
         let mut output = match self.current.take() {
-            Some(output) if output.has_room(record, self.store.options.segment_bytes) => output,
+            Some(output) if output.has_room(record, self.store.options.segment_limit()) => output,
             full => {
                 if let Some(full) = full {
                     self.finish(full)?;
@@ -104,44 +157,56 @@ impl<'s> Copying<'s> {
                 self.begin(first_sequence)?
             }
         };
-        output.buffer.extend_from_slice(record.bytes);
+        output.buffer.extend_from_slice(bytes);
+        output.originals.push(place);
         if output.buffer.len() >= BUFFER_BYTES {
+            let written = output.buffer.len() as u64;
             output.flush()?;
+            if self.may_stop {
+                self.store.signal.rest(self.time_for(written));
+            }
         }
         self.current = Some(output);
         Ok(())
     }
 
+    /// How long it may take to write so many bytes.
+    fn time_for(&self, bytes: u64) -> Duration {
+        match self.store.options.compaction_bytes_per_second {
+            0 => Duration::ZERO,
+            rate => Duration::from_micros(bytes.saturating_mul(1_000_000) / rate),
+        }
+    }
+
     fn begin(&mut self, first_sequence: u64) -> Result<Output> {
         let id = {
-            let mut writer = self.store.writer()?;
-            let id = writer.manifest.next_segment;
-            check_id(self.store.folder.dir(), id)?;
-            writer.manifest.next_segment += 1;
+            let mut list = self.store.list()?;
+            let id = list.next_segment;
+            list.next_segment += 1;
             id
         };
         let temporary = self.store.folder.path(&(segment_name(id) + TEMPORARY_SUFFIX));
         let file = self.store.disk().create(&temporary)?;
         self.files.push(temporary);
-        let header = SegmentHeader { id, origin: Origin::Compaction, first_sequence };
-        Ok(Output { id, file, buffer: header.encode().to_vec() })
+        let header = SegmentHeader { store: self.store.mark, id, origin: Origin::Compaction, first_sequence };
+        Ok(Output { header, file, buffer: header.encode().to_vec(), originals: Vec::new() })
     }
 
     fn finish(&mut self, mut output: Output) -> Result<()> {
         output.flush()?;
-        let Output { id, file, .. } = output;
+        let Output { header, file, originals, .. } = output;
         let disk = self.store.disk();
-        let contents = seal::append_footer(disk, &*file, id)?;
+        let contents = append_footer(disk, &*file, &header, self.store.options.hints)?;
         if !sabotage::skips(Rule::CopySyncedFirst) {
             file.sync()?;
         }
-        let path = self.store.folder.path(&segment_name(id));
+        let path = self.store.folder.path(&segment_name(header.id));
         disk.rename(file.path(), &path)?;
-        write_hint(&self.store.folder, id, &contents.hint);
-        self.files.extend([path.clone(), self.store.folder.path(&hint_name(id))]);
-        let short = check_id(self.store.folder.dir(), id)?;
-        let segment = Segment::sealed(short, &path, disk.map(&path)?, contents.footer, contents.tombstones);
-        self.done.push(segment);
+        write_hint(&self.store.folder, header.id, contents.hint.as_deref());
+        self.files.extend([path.clone(), self.store.folder.path(&hint_name(header.id))]);
+        let usage = Usage::of(contents.fixed, 0);
+        let segment = Segment::sealed(header, &path, disk.map(&path)?, contents.footer, usage);
+        self.done.push(Copied { segment, originals });
         Ok(())
     }
 

@@ -1,43 +1,52 @@
 //! [`HashLog`]: the engine.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use logladder_disk::{Disk, OpenOn, RealDisk, StoreFolder};
 use logladder_engine::{
-    Compact, Compacted, Durability, Engine, Iterate, Open, Repair, Result, Stats, Visit, limits,
+    Atomic, Backup, Batch, Changes, Compact, Compacted, Durability, Engine, Expire, Expiry, History, Iterate,
+    Open, Position, Repair, Result, Stats, Version, Visit, VisitChange, VisitVersion, limits,
 };
 
+use crate::Options;
 use crate::background::Background;
 use crate::files::FileKind;
 use crate::format::FORMAT_VERSION;
+use crate::format::extra::{millis_of, moment_of};
+use crate::read::ValueRef;
 use crate::recover::recover;
 use crate::store::Store;
 use crate::usage::SegmentUsage;
-use crate::{Compaction, Options};
 
-const STAGE: &str = "hash-log";
+pub(crate) const STAGE: &str = "hash-log";
 
 /// A store of log segments with an index in memory.
 ///
-/// It can be shared between threads. Readers never wait for a write to reach the disk, nor for compaction.
+/// It can be shared between threads. Readers never wait for a writer, nor for compaction.
 #[derive(Debug)]
 pub struct HashLog {
-    /// Before the store, so that its thread has ended when the folder's lock is released.
-    background: Option<Background>,
+    /// Before the store, so that its threads have ended when the folder's lock is released.
+    background: Background,
     store: Arc<Store>,
     repairs: Vec<Repair>,
 }
 
 impl HashLog {
-    /// How much of each segment is of use, by number.
+    /// The value of `key` where it lies in the store, if it has one: nothing is copied.
     ///
     /// # Errors
     ///
-    /// A thread panicked in the middle of a write.
-    pub fn segments(&self) -> Result<Vec<SegmentUsage>> {
-        Ok(self.store.catalog.usage())
+    /// As [`Engine::get`].
+    pub fn get_ref(&self, key: &[u8]) -> Result<Option<ValueRef>> {
+        self.store.get_ref(key)
+    }
+
+    /// How much of each segment is of use, by number.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentUsage> {
+        self.store.catalog.usage()
     }
 
     /// Seals the segment that is being written, if there is one; the next write begins another. From then on the
@@ -60,6 +69,23 @@ impl HashLog {
         self.store.signal.report()?;
         self.store.compact_segments(ids)
     }
+
+    /// Holds the compaction in the background, in the middle of a segment if it is there. The disk fills faster
+    /// meanwhile.
+    pub fn pause_compaction(&self) {
+        self.store.signal.pause(true);
+    }
+
+    /// Lets the compaction in the background go on.
+    pub fn resume_compaction(&self) {
+        self.store.signal.pause(false);
+    }
+
+    /// How many bytes the compaction that runs has gone through, and of how many; none if none runs.
+    #[must_use]
+    pub fn compaction_progress(&self) -> Option<(u64, u64)> {
+        self.store.signal.progress()
+    }
 }
 
 impl Engine for HashLog {
@@ -72,36 +98,47 @@ impl Engine for HashLog {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let mut value = Vec::new();
-        Ok(self.get_into(key, &mut value)?.then_some(value))
+        self.store.get_with(key, <[u8]>::to_vec)
     }
 
     fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
-        limits::check_key(key)?;
-        self.store.get_into(key, value)
+        value.clear();
+        Ok(self.store.get_with(key, |found| value.extend_from_slice(found))?.is_some())
+    }
+
+    fn get_with(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        Ok(self.store.get_with(key, read)?.is_some())
+    }
+
+    fn get_many(&self, keys: &[&[u8]], visit: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
+        self.store.get_many(keys, visit)
     }
 
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.store.set(key, value)
+        self.store.set(key, value, None)
     }
 
     fn delete(&self, key: &[u8]) -> Result<()> {
         self.store.delete(key)
     }
 
-    /// Also reports, once, why a compaction in the background failed.
+    /// Also reports, once, why a thread of the engine failed.
     fn sync(&self) -> Result<()> {
         self.store.sync()?;
         self.store.signal.report()
     }
 
+    /// A value that has ended counts until compaction has removed it.
     fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
         let catalog = &self.store.catalog;
-        stats.live_keys = catalog.index().len();
-        stats.live_bytes = catalog.live_bytes();
-        stats.index_bytes = catalog.index().bytes()?;
+        let live = catalog.live();
+        stats.live_keys = live.keys;
+        stats.live_bytes = live.bytes;
+        stats.index_bytes = catalog.index().bytes();
         stats.disk_bytes = self.store.folder.disk_bytes()?;
+        stats.unreserved_files =
+            catalog.segments().iter().filter(|(_, segment)| segment.is_unreserved()).count() as u64;
         Ok(stats)
     }
 
@@ -109,46 +146,113 @@ impl Engine for HashLog {
         &self.repairs
     }
 
-    /// Ends the compaction thread and seals the active segment, so that the next open reads hints only. Where that
-    /// has left many crumbs, they are merged.
+    /// Ends the threads, seals everything that was written, and leaves a checkpoint, so that the next open is a copy
+    /// of it. Where sessions have left many crumbs, they are merged.
     fn close(mut self: Box<Self>) -> Result<()> {
-        let ended = self.background.as_mut().map_or(Ok(()), Background::stop);
-        let sealed = self.store.seal();
-        let merged = if self.store.options.compaction == Compaction::Background && sealed.is_ok() {
-            self.store.compact_crumbs()
-        } else {
-            Ok(())
-        };
+        let ended = self.background.stop();
+        let closed = self.store.close();
         let reported = self.store.signal.report();
-        sealed.and(ended).and(merged).and(reported)
+        closed.and(ended).and(reported)
     }
 
     fn as_iterate(&self) -> Option<&dyn Iterate> {
         Some(self)
     }
 
+    fn as_atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+
+    fn as_history(&self) -> Option<&dyn History> {
+        (self.store.options.versions > 1).then_some(self)
+    }
+
+    fn as_changes(&self) -> Option<&dyn Changes> {
+        Some(self)
+    }
+
+    fn as_expire(&self) -> Option<&dyn Expire> {
+        Some(self)
+    }
+
     fn as_compact(&self) -> Option<&dyn Compact> {
+        Some(self)
+    }
+
+    fn as_backup(&self) -> Option<&dyn Backup> {
         Some(self)
     }
 }
 
 impl Iterate for HashLog {
-    /// In the order in which the values lie on the disk when it begins, so that they are read in long runs.
+    /// In the order in which the values lie on the disk, so that they are read in long runs.
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
-        let catalog = &self.store.catalog;
-        let places = catalog.places()?;
-        let (mut key, mut value) = (Vec::new(), Vec::new());
-        for place in places.in_order {
-            let Some(segment) = places.segments.get(&place.segment) else { continue };
-            segment.with_record(place, |record| {
-                key.clear();
-                key.extend_from_slice(record.key);
-            })?;
-            if self.store.get_into(&key, &mut value)? && visit(&key, &value) == ControlFlow::Break(()) {
-                break;
+        self.store.snapshot()?.for_each(visit)
+    }
+
+    fn is_consistent(&self) -> bool {
+        true
+    }
+}
+
+impl Atomic for HashLog {
+    /// A batch is one piece of the log, of 256 MiB at most.
+    fn write(&self, batch: &Batch) -> Result<()> {
+        self.store.write(batch)
+    }
+
+    fn compare_and_set(&self, key: &[u8], expected: Option<&[u8]>, new: Option<&[u8]>) -> Result<bool> {
+        self.store.compare_and_set(key, expected, new)
+    }
+}
+
+impl History for HashLog {
+    /// As many as [`Options::versions`] says.
+    fn versions(&self, key: &[u8], visit: &mut VisitVersion<'_>) -> Result<()> {
+        limits::check_key(key)?;
+        let hash = self.store.catalog.index().hash(key);
+        self.store.catalog.search(hash, |_, _, record| {
+            if record.key != key {
+                return None;
             }
-        }
+            let value = (!record.is_delete()).then_some(record.value);
+            // One that was written when versions were not kept counts as the first.
+            let version = Version::new(record.extra.version.unwrap_or(1), value);
+            visit(&version).is_break().then_some(())
+        })?;
         Ok(())
+    }
+}
+
+impl Changes for HashLog {
+    fn position(&self) -> Result<Position> {
+        self.store.position()
+    }
+
+    /// Compaction takes segments out of the log from which changes are read.
+    fn earliest_position(&self) -> Result<Position> {
+        self.store.earliest_position()
+    }
+
+    fn changes(&self, since: Position, visit: &mut VisitChange<'_>) -> Result<Position> {
+        self.store.changes(since, visit)
+    }
+}
+
+impl Expire for HashLog {
+    fn set_until(&self, key: &[u8], value: &[u8], end: SystemTime) -> Result<()> {
+        self.store.set(key, value, Some(millis_of(end)))
+    }
+
+    fn expiry(&self, key: &[u8]) -> Result<Expiry> {
+        limits::check_key(key)?;
+        let found =
+            self.store.catalog.read(key, |record| match (record.live_value(), record.extra.expires) {
+                (None, _) => Expiry::Absent,
+                (Some(_), None) => Expiry::Never,
+                (Some(_), Some(end)) => Expiry::At(moment_of(end)),
+            })?;
+        Ok(found.unwrap_or(Expiry::Absent))
     }
 }
 
@@ -157,6 +261,13 @@ impl Compact for HashLog {
     fn compact(&self) -> Result<Compacted> {
         self.store.signal.report()?;
         self.store.compact()
+    }
+}
+
+impl Backup for HashLog {
+    /// Sealed segments get a second name, where the file system has such a thing; elsewhere they are copied.
+    fn backup(&self, dir: &Path) -> Result<()> {
+        self.store.backup(dir)
     }
 }
 
@@ -172,17 +283,10 @@ impl OpenOn for HashLog {
     fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
         let owns = |name: &str| FileKind::of(name).is_some();
         let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION.into(), owns)?;
-        let mut recovered = recover(&folder)?;
+        let mut recovered = recover(&folder, &options)?;
         let repairs = std::mem::take(&mut recovered.repairs);
         let store = Arc::new(Store::new(folder, options, recovered));
-        let background = match options.compaction {
-            Compaction::Background => {
-                // What the last process left may be worth it.
-                store.signal.wake();
-                Some(Background::start(&store)?)
-            }
-            Compaction::OnDemand => None,
-        };
+        let background = Background::start(&store)?;
         Ok(Self { background, store, repairs })
     }
 }

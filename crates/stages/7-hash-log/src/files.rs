@@ -1,16 +1,25 @@
-//! The names of a store's files.
+//! The files of a store, by their names.
 
+use std::collections::BTreeSet;
+
+use logladder_disk::StoreFolder;
 use logladder_engine::{Error, Result};
-use std::io;
-use std::path::Path;
+
+use crate::format::header::{Origin, SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::format::manifest::Manifest;
+use crate::scan;
 
 /// The name of the [manifest](crate::format::manifest).
 pub(crate) const MANIFEST: &str = "MANIFEST";
+
+/// The name of the [checkpoint](crate::format::checkpoint).
+pub(crate) const CHECKPOINT: &str = "CHECKPOINT";
 
 /// What a file of a store is, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileKind {
     Manifest,
+    Checkpoint,
     Segment(u64),
     Hint(u64),
 }
@@ -20,6 +29,9 @@ impl FileKind {
     pub(crate) fn of(name: &str) -> Option<Self> {
         if name == MANIFEST {
             return Some(Self::Manifest);
+        }
+        if name == CHECKPOINT {
+            return Some(Self::Checkpoint);
         }
         let (number, extension) = name.strip_prefix("segment-")?.split_once('.')?;
         if number.len() != 10 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -44,17 +56,85 @@ pub(crate) fn hint_name(id: u64) -> String {
     format!("segment-{id:010}.hint")
 }
 
-/// A segment's number as the index holds it, in four bytes.
-///
-/// # Errors
-///
-/// The store in `dir` has had as many segments as it can.
-pub(crate) fn check_id(dir: &Path, id: u64) -> Result<u32> {
-    u32::try_from(id).map_err(|_| {
-        let spent =
-            io::Error::other("it has had four thousand million of them: copy its keys into a new store");
-        Error::io("number another segment in", dir, spent)
-    })
+/// The files of a store, by their names.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    has_manifest: bool,
+    pub(crate) has_checkpoint: bool,
+    pub(crate) segments: BTreeSet<u64>,
+    hints: BTreeSet<u64>,
+}
+
+impl Files {
+    /// What lies in `folder`.
+    pub(crate) fn in_folder(folder: &StoreFolder) -> Result<Self> {
+        let mut files = Self::default();
+        for entry in folder.list()? {
+            let kind = FileKind::of(&entry.name);
+            if entry.is_dir && kind.is_some() {
+                let what = "a folder stands where a file of the store belongs: move it away";
+                return Err(Error::corrupt(&folder.path(&entry.name), 0, what));
+            }
+            match kind {
+                Some(FileKind::Manifest) => files.has_manifest = true,
+                Some(FileKind::Checkpoint) => files.has_checkpoint = true,
+                Some(FileKind::Segment(id)) => drop(files.segments.insert(id)),
+                Some(FileKind::Hint(id)) => drop(files.hints.insert(id)),
+                None => {}
+            }
+        }
+        Ok(files)
+    }
+
+    /// The manifest, or that of an empty store if there is none yet, with a hash key that is made then. A store
+    /// gets its manifest before its first record, so a segment without one can only be empty.
+    pub(crate) fn manifest(
+        &self,
+        folder: &StoreFolder,
+        hash_key: impl FnOnce() -> [u8; 16],
+    ) -> Result<Manifest> {
+        let path = folder.path(MANIFEST);
+        if self.has_manifest {
+            return Manifest::decode(&path, &folder.disk().read(&path)?);
+        }
+        for &id in &self.segments {
+            let bytes = folder.disk().map(&folder.path(&segment_name(id)))?;
+            if !scan::is_zero_from(&bytes, SEGMENT_HEADER_LEN as u64) {
+                let what = format!("it is missing, and {} is not empty", segment_name(id));
+                return Err(Error::corrupt(&path, 0, what));
+            }
+        }
+        Ok(Manifest::empty(hash_key()))
+    }
+
+    /// That no segment which is not listed holds anything that is nowhere else. A segment is listed before the first
+    /// set is written into it, so one with sets that is newer than the list means that the list is an older one.
+    pub(crate) fn check_orphans(&self, folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
+        let is_orphan = |id: &&u64| !manifest.lists(**id) && **id >= manifest.next_segment;
+        for &id in self.segments.iter().filter(is_orphan) {
+            let path = folder.path(&segment_name(id));
+            let bytes = folder.disk().map(&path)?;
+            let is_copy = SegmentHeader::decode(&path, manifest.mark(), id, &bytes)
+                .is_ok_and(|header| header.origin == Origin::Compaction);
+            if !is_copy && !scan::is_zero_from(&bytes, SEGMENT_HEADER_LEN as u64) {
+                let what = format!("it does not know of {}: it is older than that file", segment_name(id));
+                return Err(Error::corrupt(&folder.path(MANIFEST), 0, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what belongs to no list: the copies of a compaction that was not installed, or the sources of one
+    /// that was. The removal needs no sync: if it is lost, it is done again.
+    pub(crate) fn remove_orphans(&self, folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
+        for &id in self.segments.iter().filter(|&&id| !manifest.lists(id)) {
+            folder.disk().remove(&folder.path(&segment_name(id)))?;
+        }
+        for &id in self.hints.iter().filter(|&&id| !manifest.lists(id)) {
+            folder.disk().remove(&folder.path(&hint_name(id)))?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -67,9 +147,7 @@ mod tests {
         for id in [1, 42, u64::from(u32::MAX)] {
             assert_eq!(FileKind::of(&segment_name(id)), Some(FileKind::Segment(id)));
             assert_eq!(FileKind::of(&hint_name(id)), Some(FileKind::Hint(id)));
-            assert!(check_id(Path::new("store"), id).is_ok());
         }
-        assert!(check_id(Path::new("store"), 1 << 32).is_err());
     }
 
     #[test]

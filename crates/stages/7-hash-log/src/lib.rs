@@ -16,14 +16,15 @@
 //!     │ "bob"  │ 1, at 116 ├──┐   └────────┴────────┴────────┴────────┴────────┘
 //!     │ "carl" │ 2, at  32 ├┐ └──────────────────────────────────┘
 //!     └────────┴───────────┘│     ┌────────┬────────┬──────────────────────────┐
-//!                           └───► │ header │ record │ space reserved ahead     │  2  active
-//!                                 └────────┴────────┴──────────────────────────┘
+//!      (a fingerprint, not  └───► │ header │ record │ space reserved ahead     │  2  active
+//!       the key: 10 bytes)        └────────┴────────┴──────────────────────────┘
 //!
 //!   store/
 //!   ├── LOGLADDER                  whose folder this is; locked while it is open
-//!   ├── MANIFEST                   which segments are the store, and which of them is active
+//!   ├── MANIFEST                   which segments are the store, and which of them are its tail
+//!   ├── CHECKPOINT                 the index of a store that was closed
 //!   ├── segment-0000000001.log     a sealed segment: it never changes again
-//!   ├── segment-0000000001.hint    its records without their values, so that opening need not read it
+//!   ├── segment-0000000001.hint    its records without their values, where those are large
 //!   └── segment-0000000002.log     the active segment
 //!
 //!   a record:  ┌───────┬──────────────────┬─────────┬─────────────────┬─────┬───────┐
@@ -36,6 +37,11 @@
 //! records of a key the one with the higher number counts, whatever file it is in. [`describe`] names the
 //! bytes of any of these files one by one.
 //!
+//! The log can do more than remember. Read from some position on, it is everything that has changed since
+//! ([`Changes`]). Of each key it can keep what it was before ([`History`], with [`Options::versions`]). Some records
+//! with a mark before them are all there or none ([`Atomic`]). A value can have an end ([`Expire`]). And sealed
+//! segments never change, so that a second name for each of them is a [`Backup`].
+//!
 //! # Crash contract
 //!
 //! With [`SyncPolicy::Never`], the default here, an acknowledged write survives the death of the process
@@ -44,13 +50,15 @@
 //! a segment. Of what was written since, a loss of power leaves a beginning: the store opens with all writes up
 //! to the first that was lost.
 //!
+//! With [`SyncPolicy::Every`], a thread syncs from time to time, and a loss of power takes no more than that time.
+//!
 //! With [`SyncPolicy::Always`] each write is synced before it is acknowledged, and survives a loss of power
-//! ([`Durability::PowerLoss`]).
+//! ([`Durability::PowerLoss`]). Threads that write at once share one sync.
 //!
-//! In both cases:
+//! In all cases:
 //!
-//! - A write is whole or absent, and a deleted value never comes back.
-//! - Only the end of the active segment is ever cut, and only where no valid record follows, or where a loss of
+//! - A write is whole or absent, a batch too, and a deleted value never comes back.
+//! - Only the tail of the log is ever cut, and only where no valid record follows, or where a loss of
 //!   power left a hole of zeros. What is cut is kept in a file beside it and reported by [`Engine::repairs`].
 //! - Every byte that is believed is covered by a checksum. Damage that opening meets is
 //!   [`Error::Corrupt`] with the file and the offset, and then no file is changed. Opening does not read the
@@ -60,18 +68,17 @@
 //!
 //! # Limits
 //!
-//! Keys of 65,535 bytes, values of 1 GiB less one byte ([`limits`]). 2⁴⁸ − 2 writes and 2³² − 1
-//! segments in a store's life; then writes are refused. While a store is open, its files are mapped: if another
-//! program shortens one, reading the lost part kills the process.
+//! Keys of 65,535 bytes, values of 1 GiB less one byte ([`limits`]), batches of 256 MiB. 2⁴⁸ − 2 writes in a store's
+//! life, and 65,535 segments at a time; then writes are refused. While a store is open, its files are mapped: if
+//! another program shortens one, reading the lost part kills the process.
 //!
 //! # What this stage does not do; the next one fixes it
 //!
-//! The index takes some fifteen bytes of memory a key; and it is a hash table, so keys come in no order, and a
+//! The index takes some ten bytes of memory a key; and it is a hash table, so keys come in no order, and a
 //! range of them cannot be asked for. Stage 8 sorts the log.
 //!
-//! Some things are as simple here as they can be, where they could be faster: one lock
-//! around the writer and its syncs, and a pause in which a full segment is sealed. Each segment is a memory map, of
-//! which Linux allows a process some 65,000.
+//! There is one log, and so one writer at a time. Each segment is a memory map, of which Linux allows a process some
+//! 65,000.
 //!
 //! # Examples
 //!
@@ -100,31 +107,42 @@
 //! [`limits`]: logladder_engine::limits
 
 mod background;
+mod backup;
 mod catalog;
 mod choose;
+mod close;
+mod commit;
 mod compact;
 mod copy;
 mod describe;
 mod engine;
 mod files;
+mod follow;
 mod format;
 mod index;
 mod load;
 mod options;
+mod parallel;
+mod read;
 mod recover;
 mod scan;
 mod seal;
 mod segment;
+mod snapshot;
 mod store;
+mod tail;
 mod usage;
 mod write;
 
 // So that a program that embeds this engine depends on this crate alone.
 pub use logladder_engine::{
-    Compact, Compacted, Durability, Engine, Error, Iterate, Open, Repair, Result, Stats, SyncPolicy, Visit,
+    Atomic, Backup, Batch, Change, Changes, Compact, Compacted, Durability, Engine, Error, Expire, Expiry,
+    History, Iterate, Open, Position, Repair, Result, Stats, SyncPolicy, Version, Visit, VisitChange,
+    VisitVersion, Write,
 };
 
 pub use describe::describe;
 pub use engine::HashLog;
-pub use options::{Compaction, Options};
+pub use options::{Compaction, Hints, Options};
+pub use read::ValueRef;
 pub use usage::SegmentUsage;

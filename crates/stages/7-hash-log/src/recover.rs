@@ -4,24 +4,28 @@
 //! repaired, the manifest brought up to date, and what belongs to no list removed. Each of these steps leads
 //! back here if a crash interrupts it.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::hash::{BuildHasher, RandomState};
 
-use logladder_disk::{Disk, Map, StoreFolder, cut_torn_tail};
+use logladder_disk::{Map, StoreFolder};
 use logladder_engine::{Error, Repair, Result};
 
-use crate::catalog::Catalog;
-use crate::files::{FileKind, MANIFEST, check_id, hint_name, segment_name};
-use crate::format::header::{FOOTER_LEN, Footer, Origin, SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::Options;
+use crate::catalog::{Catalog, Live, Segments};
+use crate::files::{CHECKPOINT, Files, hint_name, segment_name};
+use crate::format::checkpoint::{Checkpoint, SegmentLine, mark_of};
+use crate::format::header::{FOOTER_LEN, Footer, SegmentHeader};
 use crate::format::hint;
+use crate::format::index;
 use crate::format::manifest::Manifest;
-use crate::format::{Flaw, index};
-use crate::load::Loader;
-use crate::scan::{self, Stop, Tail};
-use crate::seal::Contents;
+use crate::index::{Index, SHARDS};
+use crate::load::{Loader, Source};
+use crate::parallel::for_each;
+use crate::scan;
+use crate::seal::{hint_of, is_wanted, write_hint};
 use crate::segment::Segment;
-use crate::store::{write_hint, write_manifest};
-use crate::usage::Tombstones;
+use crate::store::write_manifest;
+use crate::tail::TailSegment;
+use crate::usage::{Fixed, Usage};
 
 /// A store in order, with every segment sealed.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub(crate) struct Recovered {
     pub(crate) catalog: Catalog,
     pub(crate) manifest: Manifest,
     pub(crate) repairs: Vec<Repair>,
+    /// Whether there is a checkpoint file.
+    pub(crate) has_checkpoint: bool,
 }
 
 /// Opens what lies in `folder`.
@@ -37,252 +43,237 @@ pub(crate) struct Recovered {
 ///
 /// [`Error::Corrupt`] and [`Error::UnsupportedVersion`], in which case nothing has been changed; or the disk
 /// failed.
-pub(crate) fn recover(folder: &StoreFolder) -> Result<Recovered> {
+pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recovered> {
     let files = Files::in_folder(folder)?;
-    let manifest = files.manifest(folder)?;
-    let looked = look(folder, &files, &manifest)?;
+    let manifest = files.manifest(folder, || options.hash_key.unwrap_or_else(random_key))?;
+    files.check_orphans(folder, &manifest)?;
+    let looked = look(folder, &files, &manifest, options)?;
     folder.claim()?;
-    let recovered = repair(folder, looked, manifest)?;
+    let recovered = repair(folder, looked, manifest, files.has_checkpoint)?;
     files.remove_orphans(folder, &recovered.manifest)?;
     Ok(recovered)
 }
 
-/// The files of the store, by their names.
-struct Files {
-    has_manifest: bool,
-    segments: BTreeSet<u64>,
-    hints: BTreeSet<u64>,
+/// Nobody can guess it: the standard library asks the system for the randomness of its hash tables.
+fn random_key() -> [u8; 16] {
+    let half = || RandomState::new().hash_one(0).to_le_bytes();
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&half());
+    key[8..].copy_from_slice(&half());
+    key
 }
 
-impl Files {
-    fn in_folder(folder: &StoreFolder) -> Result<Self> {
-        let mut files = Self { has_manifest: false, segments: BTreeSet::new(), hints: BTreeSet::new() };
-        for entry in folder.list()? {
-            let kind = FileKind::of(&entry.name);
-            if entry.is_dir && kind.is_some() {
-                let what = "a folder stands where a file of the store belongs: move it away";
-                return Err(Error::corrupt(&folder.path(&entry.name), 0, what));
-            }
-            match kind {
-                Some(FileKind::Manifest) => files.has_manifest = true,
-                Some(FileKind::Segment(id)) => {
-                    files.segments.insert(id);
-                }
-                Some(FileKind::Hint(id)) => {
-                    files.hints.insert(id);
-                }
-                None => {}
-            }
-        }
-        Ok(files)
-    }
-
-    /// The manifest, or that of an empty store if there is none yet. A store gets its manifest before its first
-    /// record, so a segment without one can only be empty.
-    fn manifest(&self, folder: &StoreFolder) -> Result<Manifest> {
-        let path = folder.path(MANIFEST);
-        if self.has_manifest {
-            return Manifest::decode(&path, &folder.disk().read(&path)?);
-        }
-        for &id in &self.segments {
-            let bytes = folder.disk().read(&folder.path(&segment_name(id)))?;
-            if !scan::is_zero_from(&bytes, SEGMENT_HEADER_LEN as u64) {
-                let what = format!("it is missing, and {} is not empty", segment_name(id));
-                return Err(Error::corrupt(&path, 0, what));
-            }
-        }
-        Ok(Manifest::default())
-    }
-
-    /// That no segment which is not listed holds anything that is nowhere else. A segment is listed before the first
-    /// set is written into it, so one with sets that is newer than the list means that the list is an older one.
-    fn check_orphans(&self, folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
-        for &id in self.segments.difference(&manifest.segments).filter(|&&id| id >= manifest.next_segment) {
-            let path = folder.path(&segment_name(id));
-            let bytes = folder.disk().map(&path)?;
-            let is_copy = SegmentHeader::decode(&path, id, &bytes)
-                .is_ok_and(|header| header.origin == Origin::Compaction);
-            if !is_copy && !scan::is_zero_from(&bytes, SEGMENT_HEADER_LEN as u64) {
-                let what = format!("it does not know of {}: it is older than that file", segment_name(id));
-                return Err(Error::corrupt(&folder.path(MANIFEST), 0, what));
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes what belongs to no list: the copies of a compaction that was not installed, or the sources of one
-    /// that was. The removal needs no sync: if it is lost, it is done again.
-    fn remove_orphans(&self, folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
-        let orphans =
-            |ids: &BTreeSet<u64>| -> Vec<u64> { ids.difference(&manifest.segments).copied().collect() };
-        for id in orphans(&self.segments) {
-            folder.disk().remove(&folder.path(&segment_name(id)))?;
-        }
-        for id in orphans(&self.hints) {
-            folder.disk().remove(&folder.path(&hint_name(id)))?;
-        }
-        Ok(())
-    }
+/// A sealed segment that has been looked at from outside.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) header: SegmentHeader,
+    pub(crate) map: Map,
+    pub(crate) footer: Footer,
+    /// What is known of its records, and how many of their bytes count.
+    pub(crate) fixed: Fixed,
+    pub(crate) live_bytes: u64,
+    /// A hint that it should have and has not.
+    pub(crate) new_hint: Option<Vec<u8>>,
 }
 
 /// What was found, before anything is changed.
-#[derive(Default)]
-struct Looked {
-    loader: Loader,
-    sealed: Vec<Segment>,
-    /// The active segment of the last process.
-    last: Option<Last>,
-    /// Hints that were missing or worthless, made anew.
-    new_hints: Vec<(u64, Vec<u8>)>,
+pub(crate) struct Looked {
+    pub(crate) index: Index,
+    pub(crate) live: Live,
+    pub(crate) versions: usize,
+    pub(crate) sealed: Vec<Sealed>,
+    /// Those that may have lost their end in a crash, and still have something.
+    pub(crate) tail: Vec<TailSegment>,
+    /// Those that have nothing any more.
+    pub(crate) emptied: Vec<TailSegment>,
 }
 
 /// Looks at every segment that `manifest` lists, and changes nothing.
-fn look(folder: &StoreFolder, files: &Files, manifest: &Manifest) -> Result<Looked> {
-    let mut looked = Looked::default();
-    files.check_orphans(folder, manifest)?;
-    for &id in &manifest.segments {
+pub(crate) fn look(
+    folder: &StoreFolder,
+    files: &Files,
+    manifest: &Manifest,
+    options: &Options,
+) -> Result<Looked> {
+    let map = |id: u64| -> Result<(SegmentHeader, Map)> {
         let path = folder.path(&segment_name(id));
         if !files.segments.contains(&id) {
             return Err(Error::corrupt(&path, 0, "it is missing, and the manifest lists it"));
         }
         let map = folder.disk().map(&path)?;
-        let header = SegmentHeader::decode(&path, id, &map)?;
-        if manifest.active == Some(id) {
-            looked.look_at_last(path, &map, &header)?;
-        } else {
-            looked.look_at_sealed(folder, &path, map, &header)?;
-        }
-    }
-    Ok(looked)
+        Ok((SegmentHeader::decode(&path, manifest.mark(), id, &map)?, map))
+    };
+    let sealed = (manifest.sealed.iter())
+        .map(|&id| {
+            let (header, map) = map(id)?;
+            let footer = Footer::at_end_of(&map).map_err(|flaw| {
+                let path = folder.path(&segment_name(id));
+                Error::corrupt(&path, map.len().saturating_sub(FOOTER_LEN) as u64, flaw.to_string())
+            })?;
+            let (fixed, live_bytes, new_hint) = (Fixed::default(), 0, None);
+            Ok(Sealed { header, map, footer, fixed, live_bytes, new_hint })
+        })
+        .collect::<Result<Vec<Sealed>>>()?;
+    let tail = (manifest.tail.iter())
+        .map(|&id| {
+            let (header, map) = map(id)?;
+            TailSegment::look(folder.path(&segment_name(id)), header, map, options.hints)
+        })
+        .collect::<Result<Vec<TailSegment>>>()?;
+    let (emptied, tail): (Vec<_>, Vec<_>) =
+        TailSegment::judge(tail)?.into_iter().partition(TailSegment::is_empty);
+    let versions = options.versions.max(1);
+    let checkpoint = (files.has_checkpoint && manifest.tail.is_empty())
+        .then(|| {
+            Checkpoint::decode(folder.disk().map(&folder.path(CHECKPOINT)).ok()?, mark_of(&manifest.encode()))
+        })
+        .flatten()
+        .filter(|found| {
+            index(found.head.versions.into()) == versions && lists(&found.head.segments, &sealed)
+        });
+    let looked = match checkpoint {
+        Some(checkpoint) => of_checkpoint(&checkpoint, manifest, versions, sealed)?,
+        None => load(folder, manifest, options, sealed, tail)?,
+    };
+    Ok(Looked { emptied, ..looked })
 }
 
-impl Looked {
-    /// Takes in a sealed segment: by its hint, or record by record if that is of no use.
-    fn look_at_sealed(
-        &mut self,
-        folder: &StoreFolder,
-        path: &Path,
-        map: Map,
-        header: &SegmentHeader,
-    ) -> Result<()> {
-        let id = header.id;
-        let damaged = |offset, flaw: Flaw| Error::corrupt(path, offset, flaw.to_string());
-        let footer = Footer::at_end_of(&map)
-            .map_err(|flaw| damaged(map.len().saturating_sub(FOOTER_LEN) as u64, flaw))?;
+fn lists(lines: &[SegmentLine], sealed: &[Sealed]) -> bool {
+    lines.iter().map(|line| line.id).eq(sealed.iter().map(|segment| segment.header.id))
+}
+
+/// The index as it was when the store was closed.
+fn of_checkpoint(
+    checkpoint: &Checkpoint,
+    manifest: &Manifest,
+    versions: usize,
+    mut sealed: Vec<Sealed>,
+) -> Result<Looked> {
+    for (segment, line) in sealed.iter_mut().zip(&checkpoint.head.segments) {
+        (segment.fixed, segment.live_bytes) = (line.fixed, line.live_bytes);
+    }
+    let bytes: u64 = sealed.iter().map(|segment| segment.footer.records * 8).sum();
+    let shards = for_each(SHARDS, bytes, |number| Ok(checkpoint.shard(number)))?;
+    let index = Index::of_shards(manifest.hash_key, shards);
+    Ok(Looked { index, live: checkpoint.head.live, versions, sealed, tail: Vec::new(), emptied: Vec::new() })
+}
+
+/// The index from what the segments hold.
+fn load(
+    folder: &StoreFolder,
+    manifest: &Manifest,
+    options: &Options,
+    mut sealed: Vec<Sealed>,
+    tail: Vec<TailSegment>,
+) -> Result<Looked> {
+    let sources: Vec<Source> = (sealed.iter().map(|segment| segment.source(folder)))
+        .chain(tail.iter().map(|segment| Source::Records(segment.map.clone())))
+        .collect();
+    let versions = options.versions.max(1);
+    let loader = Loader::new(&sources, manifest.hash_key, versions);
+    let bytes: u64 = sources.iter().map(Source::len).sum();
+    let found = for_each(sources.len(), bytes, |place| {
+        if let Some(segment) = sealed.get(place) {
+            return segment.load(folder, &loader, &sources, place, options);
+        }
+        let segment = &tail[place - sealed.len()];
+        segment.load(|entry| loader.take(place, entry))?;
+        Ok((Fixed::default(), None))
+    })?;
+    let (index, live_bytes, live) = loader.finish()?;
+    for ((segment, (fixed, new_hint)), live_bytes) in sealed.iter_mut().zip(found).zip(&live_bytes) {
+        (segment.fixed, segment.new_hint, segment.live_bytes) = (fixed, new_hint, *live_bytes);
+    }
+    let mut tail = tail;
+    for (segment, live_bytes) in tail.iter_mut().zip(&live_bytes[sealed.len()..]) {
+        segment.live_bytes = *live_bytes;
+    }
+    Ok(Looked { index, live, versions, sealed, tail, emptied: Vec::new() })
+}
+
+impl Sealed {
+    /// Its hint, if there is one that is right; or else its records.
+    fn source(&self, folder: &StoreFolder) -> Source {
+        let path = folder.path(&hint_name(self.header.id));
         // A hint that cannot be read is as good as none.
-        let hint = folder.disk().read(&folder.path(&hint_name(id))).ok();
-        if let Some(hint) = hint
-            && let Some(tombstones) =
-                hint::decode(&hint, id, &footer).map(|entries| Tombstones::among(&entries))
-        {
-            let short = check_id(folder.dir(), id)?;
-            self.sealed.push(Segment::sealed(short, path, map, footer, tombstones));
-            return self.loader.load(short, hint);
-        }
-        let survey = scan::survey(&map, header);
-        survey.check_sealed().map_err(|flaw| damaged(survey.footer.data_len, flaw))?;
-        let contents = Contents::of(id, &survey);
-        let short = check_id(folder.dir(), id)?;
-        self.sealed.push(Segment::sealed(short, path, map.clone(), footer, contents.tombstones));
-        self.new_hints.push((id, contents.hint.clone()));
-        self.loader.load(short, contents.hint)
+        let hint = folder.disk().map(&path).ok().and_then(|bytes| {
+            let positions = hint::decode(&bytes, self.header.id, &self.footer)?;
+            Some(Source::Hint { bytes, positions })
+        });
+        hint.unwrap_or_else(|| Source::Records(self.map.clone()))
     }
 
-    /// Takes in the active segment of the last process, up to where its valid records end.
-    fn look_at_last(&mut self, path: PathBuf, bytes: &[u8], header: &SegmentHeader) -> Result<()> {
-        let survey = scan::survey(bytes, header);
-        let end = survey.footer.data_len;
-        let damaged = |offset, what: String| Error::corrupt(&path, offset, what);
-        let mut torn_end = None;
-        match survey.stop {
-            Stop::End => {}
-            Stop::Footer(_) => {
-                survey.check_sealed().map_err(|flaw| damaged(end, flaw.to_string()))?;
-                let behind = end + FOOTER_LEN as u64;
-                if !scan::is_zero_from(bytes, behind) {
-                    return Err(damaged(behind, Flaw::BehindFooter.to_string()));
+    /// Takes its entries into the index; says what follows from them, and what its hint should be if that is missing.
+    fn load(
+        &self,
+        folder: &StoreFolder,
+        loader: &Loader<'_>,
+        sources: &[Source],
+        place: usize,
+        options: &Options,
+    ) -> Result<(Fixed, Option<Vec<u8>>)> {
+        let mut fixed = Fixed::default();
+        if let Some(Source::Hint { bytes, positions }) = sources.get(place) {
+            for &position in positions {
+                if let Some(entry) = hint::entry_at(bytes, index(position.into())) {
+                    fixed.add(&entry);
+                    loader.take(place, &entry)?;
                 }
             }
-            // These records are whole, so no unfinished write explains them.
-            Stop::Flaw(flaw @ (Flaw::Sequence { .. } | Flaw::Footer)) => {
-                return Err(damaged(end, flaw.to_string()));
-            }
-            Stop::Flaw(flaw) => {
-                match scan::judge_tail(bytes, index(end), survey.footer.next_sequence, header.origin) {
-                    Tail::Unused => {}
-                    Tail::Torn { end } => torn_end = Some(end),
-                    Tail::Damaged { follower } => {
-                        let what = format!("{flaw}, and a valid one follows at offset {follower}");
-                        return Err(damaged(end, what));
-                    }
-                }
-            }
+            return Ok((fixed, None));
         }
-        let contents = Contents::of(header.id, &survey);
-        self.loader.load(check_id(&path, header.id)?, contents.hint.clone())?;
-        self.last = Some(Last { id: header.id, path, contents, torn_end });
-        Ok(())
-    }
-}
-
-/// The active segment of the last process, which may have ended in the middle of a write.
-struct Last {
-    id: u64,
-    path: PathBuf,
-    contents: Contents,
-    /// Where an unfinished write behind the records ends.
-    torn_end: Option<u64>,
-}
-
-impl Last {
-    fn is_empty(&self) -> bool {
-        self.contents.footer.records == 0
-    }
-
-    /// Cuts off what stands behind the records, and seals the segment if there are any.
-    ///
-    /// A footer that is there already is written again, and the file is cut even if it ends there: an earlier
-    /// attempt may have done both, and failed to sync them. What was done again is covered by the next sync.
-    fn put_in_order(&self, disk: &dyn Disk) -> Result<Option<Repair>> {
-        let file = disk.open(&self.path)?;
-        let data_len = self.contents.footer.data_len;
-        let mut repair = None;
-        if let Some(torn_end) = self.torn_end {
-            // The unused reserve first: it is not worth keeping a copy of.
-            file.truncate(torn_end)?;
-            repair = Some(cut_torn_tail(disk, &*file, data_len)?);
-        }
-        file.truncate(data_len)?;
-        if !self.is_empty() {
-            file.append(&self.contents.footer.encode())?;
-        }
-        file.sync()?;
-        Ok(repair)
+        let mut hint_len = hint::EMPTY_LEN;
+        let survey = scan::survey(&self.map, &self.header, |entry| {
+            fixed.add(entry);
+            hint_len += entry.len() as u64;
+            loader.take(place, entry)
+        })?;
+        survey.check_sealed().map_err(|flaw| {
+            let path = folder.path(&segment_name(self.header.id));
+            Error::corrupt(&path, survey.footer.data_len, flaw.to_string())
+        })?;
+        let wants = is_wanted(hint_len, &self.footer, options.hints);
+        let new_hint = wants.then(|| hint_of(&self.map, &self.header, &self.footer)).transpose()?;
+        Ok((fixed, new_hint))
     }
 }
 
 /// Puts the store in order: every segment sealed, none of them empty, every hint in its place.
-fn repair(folder: &StoreFolder, looked: Looked, mut manifest: Manifest) -> Result<Recovered> {
-    let Looked { loader, mut sealed, last, mut new_hints } = looked;
+fn repair(
+    folder: &StoreFolder,
+    looked: Looked,
+    mut manifest: Manifest,
+    has_checkpoint: bool,
+) -> Result<Recovered> {
+    let Looked { index, live, versions, sealed, tail, emptied } = looked;
+    let mut segments = Vec::new();
+    for sealed in sealed {
+        let path = folder.path(&segment_name(sealed.header.id));
+        write_hint(folder, sealed.header.id, sealed.new_hint.as_deref());
+        let usage = Usage::of(sealed.fixed, sealed.live_bytes);
+        segments.push(Segment::sealed(sealed.header, &path, sealed.map, sealed.footer, usage));
+    }
     let mut repairs = Vec::new();
-    if let Some(last) = last {
+    // The last first: as long as one of them has records, what those before it have lost can be told.
+    let mut backwards: Vec<&TailSegment> = tail.iter().chain(&emptied).collect();
+    backwards.sort_unstable_by_key(|segment| std::cmp::Reverse(segment.header.id));
+    for last in backwards {
         repairs.extend(last.put_in_order(&**folder.disk())?);
-        manifest.active = None;
-        manifest.next_sequence = manifest.next_sequence.max(last.contents.footer.next_sequence);
-        if last.is_empty() {
-            manifest.segments.remove(&last.id);
-        } else {
-            let map = folder.disk().map(&last.path)?;
-            let (footer, tombstones) = (last.contents.footer, last.contents.tombstones);
-            let id = check_id(folder.dir(), last.id)?;
-            sealed.push(Segment::sealed(id, &last.path, map, footer, tombstones));
-            new_hints.push((last.id, last.contents.hint));
+    }
+    if !manifest.tail.is_empty() {
+        manifest.tail.clear();
+        for last in &tail {
+            manifest.sealed.insert(last.header.id);
+            manifest.next_sequence = manifest.next_sequence.max(last.contents.footer.next_sequence);
         }
         write_manifest(folder, &manifest)?;
     }
-    for (id, hint) in &new_hints {
-        write_hint(folder, *id, hint);
+    for last in tail {
+        write_hint(folder, last.header.id, last.contents.hint.as_deref());
+        let map = folder.disk().map(&last.path)?;
+        let usage = Usage::of(last.contents.fixed, last.live_bytes);
+        segments.push(Segment::sealed(last.header, &last.path, map, last.contents.footer, usage));
     }
-    let index = loader.finish(&sealed)?;
-    Ok(Recovered { catalog: Catalog::new(index, sealed), manifest, repairs })
+    let catalog = Catalog::new(index, Segments::of(segments)?, versions, live);
+    Ok(Recovered { catalog, manifest, repairs, has_checkpoint })
 }

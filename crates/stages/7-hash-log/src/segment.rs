@@ -1,4 +1,4 @@
-//! [`Segment`]: one file of the log, growing or sealed, and how a value is read from it.
+//! [`Segment`]: one file of the log, growing or sealed, and how a record is read from it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,26 +6,24 @@ use std::sync::Arc;
 use logladder_disk::{Disk, File, Map};
 use logladder_engine::{Error, Result};
 
-use crate::format::header::{Footer, SEGMENT_HEADER_LEN};
+use crate::format::header::{Footer, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::index;
-use crate::format::record::{HEADER_LEN, Header, Kind, Record};
+use crate::format::record::{HEADER_LEN, Header, Record};
 use crate::format::{Fields, Flaw};
-use crate::index::Location;
-use crate::usage::{SegmentUsage, Tombstones, Usage};
+use crate::usage::{SegmentUsage, Usage};
 
 /// One file of the log. Whoever holds it can read it, whether or not the file still has a name.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    id: u32,
+    header: SegmentHeader,
     path: PathBuf,
-    min_sequence: u64,
     body: Body,
     usage: Arc<Usage>,
 }
 
 #[derive(Debug)]
 enum Body {
-    /// Records are still appended.
+    /// Records are still appended, or were until a moment ago.
     Growing(Arc<dyn File>),
     /// It has its footer, and will never change.
     Sealed { bytes: SealedBytes, footer: Footer },
@@ -40,6 +38,7 @@ enum SealedBytes {
 }
 
 impl SealedBytes {
+    #[inline]
     fn get(&self) -> &[u8] {
         match self {
             Self::Map(map) => map,
@@ -49,18 +48,23 @@ impl SealedBytes {
     }
 }
 
+/// The bytes of a segment from some offset on: in place, or copied from a file that is not mapped.
+enum Tail<'s> {
+    InPlace(&'s [u8]),
+    Copied(Vec<u8>),
+}
+
 impl Segment {
-    /// A segment that is appended to, whose first record has the number `first_sequence`.
-    pub(crate) fn growing(id: u32, file: Arc<dyn File>, first_sequence: u64) -> Self {
+    /// A segment that is appended to.
+    pub(crate) fn growing(header: SegmentHeader, file: Arc<dyn File>) -> Self {
         let path = file.path().to_path_buf();
-        Self { id, path, min_sequence: first_sequence, body: Body::Growing(file), usage: Arc::default() }
+        Self { header, path, body: Body::Growing(file), usage: Arc::default() }
     }
 
-    /// A segment that ends with `footer` and has these tombstones, of which nothing else counts yet.
-    pub(crate) fn sealed(id: u32, path: &Path, map: Map, footer: Footer, tombstones: Tombstones) -> Self {
-        let path = path.to_path_buf();
+    /// A segment that ends with `footer`.
+    pub(crate) fn sealed(header: SegmentHeader, path: &Path, map: Map, footer: Footer, usage: Usage) -> Self {
         let body = Body::Sealed { bytes: SealedBytes::Map(map), footer };
-        Self { id, path, min_sequence: footer.min_sequence, body, usage: Arc::new(Usage::of(tombstones)) }
+        Self { header, path: path.to_path_buf(), body, usage: Arc::new(usage) }
     }
 
     /// The sealed form of this growing segment. The two share what is known of its use.
@@ -69,17 +73,21 @@ impl Segment {
     ///
     /// It has to be mapped, and cannot be.
     pub(crate) fn to_sealed(&self, disk: &dyn Disk, footer: Footer) -> Result<Self> {
-        let (path, usage) = (self.path.clone(), Arc::clone(&self.usage));
         let bytes = match &self.body {
             Body::Growing(file) if file.bytes().is_some() => SealedBytes::Reserve(Arc::clone(file)),
-            _ => SealedBytes::Map(disk.map(&path)?),
+            _ => SealedBytes::Map(disk.map(&self.path)?),
         };
         let body = Body::Sealed { bytes, footer };
-        Ok(Self { id: self.id, path, min_sequence: footer.min_sequence, body, usage })
+        Ok(Self { header: self.header, path: self.path.clone(), body, usage: Arc::clone(&self.usage) })
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.id
+    /// The number in the file's name.
+    pub(crate) fn id(&self) -> u64 {
+        self.header.id
+    }
+
+    pub(crate) fn header(&self) -> &SegmentHeader {
+        &self.header
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -88,11 +96,27 @@ impl Segment {
 
     /// No record in it has a lower number.
     pub(crate) fn min_sequence(&self) -> u64 {
-        self.min_sequence
+        match &self.body {
+            Body::Growing(_) => self.header.first_sequence,
+            Body::Sealed { footer, .. } => footer.min_sequence,
+        }
+    }
+
+    /// Its footer, if it is sealed.
+    pub(crate) fn footer(&self) -> Option<&Footer> {
+        match &self.body {
+            Body::Growing(_) => None,
+            Body::Sealed { footer, .. } => Some(footer),
+        }
     }
 
     pub(crate) fn is_sealed(&self) -> bool {
-        matches!(self.body, Body::Sealed { .. })
+        self.footer().is_some()
+    }
+
+    /// Whether each append to it is a system call, because space could not be reserved for it.
+    pub(crate) fn is_unreserved(&self) -> bool {
+        matches!(&self.body, Body::Growing(file) if file.bytes().is_none())
     }
 
     pub(crate) fn usage(&self) -> &Usage {
@@ -101,15 +125,17 @@ impl Segment {
 
     /// How much of it is of use at this moment.
     pub(crate) fn usage_now(&self) -> SegmentUsage {
-        let tombstones = self.usage.tombstones();
+        let fixed = self.usage.fixed();
         SegmentUsage {
-            id: u64::from(self.id),
+            id: self.id(),
             is_sealed: self.is_sealed(),
             bytes: self.data_len().saturating_sub(SEGMENT_HEADER_LEN as u64),
             live_bytes: self.usage.live_bytes(),
-            tombstone_bytes: tombstones.bytes,
-            newest_tombstone: tombstones.newest,
-            min_sequence: self.min_sequence,
+            tombstone_bytes: fixed.tombstones.bytes,
+            newest_tombstone: fixed.tombstones.highest,
+            min_sequence: self.min_sequence(),
+            ending_bytes: fixed.ending.bytes,
+            last_end: fixed.ending.highest,
         }
     }
 
@@ -121,45 +147,47 @@ impl Segment {
         }
     }
 
-    /// The bytes of the whole file, if it is sealed.
-    pub(crate) fn sealed_bytes(&self) -> Option<&[u8]> {
+    /// Its bytes, as far as they are written, if they are mapped. Of a sealed segment these are all.
+    #[inline]
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match &self.body {
-            Body::Growing(_) => None,
+            Body::Growing(file) => file.bytes(),
             Body::Sealed { bytes, .. } => Some(bytes.get()),
         }
     }
 
-    /// Hands the record at `location` to `read`.
+    /// Hands the record at `offset` to `read`.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if what is there is not a whole record that sets a key.
-    pub(crate) fn with_record<T>(
-        &self,
-        location: Location,
-        read: impl FnOnce(&Record<'_>) -> T,
-    ) -> Result<T> {
-        let offset = u64::from(location.offset);
-        let in_place = match &self.body {
-            Body::Growing(file) => file.bytes(),
-            Body::Sealed { bytes, .. } => Some(bytes.get()),
+    /// [`Error::Corrupt`] if what is there is not a whole record that says something of a key.
+    #[inline]
+    pub(crate) fn with_record<T>(&self, offset: u32, read: impl FnOnce(&Record<'_>) -> T) -> Result<T> {
+        let tail = self.tail(offset)?;
+        let bytes = match &tail {
+            Tail::InPlace(bytes) => bytes,
+            Tail::Copied(bytes) => bytes.as_slice(),
         };
-        let copied;
-        let bytes = match (in_place, &self.body) {
-            (Some(bytes), _) => bytes.get(index(offset)..).unwrap_or_default(),
-            (None, Body::Growing(file)) => {
-                copied = copy_record(&**file, offset)?;
-                &copied
-            }
-            // A sealed segment is mapped.
-            (None, Body::Sealed { .. }) => &[],
-        };
-        let damaged = |what: String| Error::corrupt(&self.path, offset, what);
-        let record = Record::decode(bytes).map_err(|flaw| damaged(flaw.to_string()))?;
-        if record.header.kind != Kind::Set {
-            return Err(damaged("it holds another record than the one that was written here".into()));
+        match Record::decode(bytes) {
+            Ok(record) if record.header.kind.has_key() => Ok(read(&record)),
+            Ok(_) => Err(self.damaged(offset, "it holds another record than the one that was written here")),
+            Err(flaw) => Err(self.damaged(offset, &flaw.to_string())),
         }
-        Ok(read(&record))
+    }
+
+    #[inline]
+    fn tail(&self, offset: u32) -> Result<Tail<'_>> {
+        Ok(match (self.bytes(), &self.body) {
+            (Some(bytes), _) => Tail::InPlace(bytes.get(index(offset.into())..).unwrap_or_default()),
+            (None, Body::Growing(file)) => Tail::Copied(copy_record(&**file, offset.into())?),
+            // A sealed segment is mapped.
+            (None, Body::Sealed { .. }) => Tail::InPlace(&[]),
+        })
+    }
+
+    #[cold]
+    fn damaged(&self, offset: u32, what: &str) -> Error {
+        Error::corrupt(&self.path, offset.into(), what)
     }
 }
 

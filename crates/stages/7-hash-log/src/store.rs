@@ -1,15 +1,19 @@
-//! [`Store`]: the parts of an open store, shared by its users and the compaction thread, and the locks around
-//! them.
+//! [`Store`]: the parts of an open store, shared by its users and its threads, and the locks around them.
 //!
 //! The locks are taken in this order, and none is held while waiting for an earlier one:
 //!
 //! ```text
-//!   compaction ──► writer ──► a shard of the index
+//!   compaction ──► syncing ──► writer ──► list
 //! ```
 //!
-//! - The shards of the index: readers share one for one look. Nobody does file work under it.
-//! - `writer`: one write at a time, and whatever changes the manifest.
-//! - `compaction`: one compaction at a time. Reads and writes do not take it.
+//! - `writer`: one write at a time; whatever changes the index or the seats. Nobody waits for the disk under it,
+//!   but for the thread that begins a new segment.
+//! - `list`: the manifest, and its replacement on the disk.
+//! - `syncing`: one sync of the tail at a time. After one fails, the kernel may have marked the pages clean, and
+//!   another would say yes.
+//! - `compaction`: one compaction at a time.
+//!
+//! Readers take none of them.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,9 +24,11 @@ use logladder_engine::{Error, Result, SyncPolicy};
 use crate::Options;
 use crate::background::Signal;
 use crate::catalog::Catalog;
-use crate::files::{MANIFEST, hint_name, segment_name};
+use crate::commit::Commits;
+use crate::files::{MANIFEST, segment_name};
+use crate::format::header::SegmentHeader;
 use crate::format::manifest::Manifest;
-use crate::index::Location;
+use crate::index::{Location, MAX_OFFSET};
 use crate::recover::Recovered;
 
 /// An open store.
@@ -33,39 +39,57 @@ pub(crate) struct Store {
     pub(crate) poison: Poison,
     pub(crate) signal: Signal,
     pub(crate) compaction: Mutex<()>,
+    pub(crate) syncing: Mutex<()>,
     writer: Mutex<Writer>,
+    list: Mutex<Manifest>,
+    pub(crate) commits: Commits,
     pub(crate) catalog: Catalog,
+    /// What every segment is marked with.
+    pub(crate) mark: u32,
 }
 
-/// What only one thread at a time may change: the end of the log, and the list of its files.
+/// What only one thread at a time may change: the end of the log.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    /// What the manifest on the disk says, except that the two numbers in it may have grown since.
-    pub(crate) manifest: Manifest,
     /// The number that the next record will have.
     pub(crate) next_sequence: u64,
     /// Where the next record goes; none after opening and after sealing, until something is written.
-    pub(crate) active: Option<Active>,
+    pub(crate) active: Option<Growing>,
+    /// Segments that are full and not sealed yet, in the order of the log.
+    pub(crate) full: Vec<Growing>,
+    /// Records that are in the log and not in the index, because they are not on the disk yet
+    /// ([`SyncPolicy::Always`]).
+    pub(crate) unpublished: Vec<Location>,
     /// The record that is being written, kept for its memory.
     pub(crate) buffer: Vec<u8>,
+    /// Whether a segment has become full since someone asked.
+    pub(crate) has_rotated: bool,
+    /// Whether there is a checkpoint file, which the next write makes worthless.
+    pub(crate) has_checkpoint: bool,
 }
 
-/// The segment that is appended to.
-#[derive(Debug)]
-pub(crate) struct Active {
-    pub(crate) id: u32,
+/// A segment of the tail.
+#[derive(Debug, Clone)]
+pub(crate) struct Growing {
+    pub(crate) seat: u16,
+    pub(crate) header: SegmentHeader,
     pub(crate) file: Arc<dyn File>,
     /// The length that it must not pass, its footer included.
     pub(crate) capacity: u64,
+    /// How much of it is on the disk.
+    pub(crate) synced: u64,
 }
 
 impl Store {
     pub(crate) fn new(folder: StoreFolder, options: Options, recovered: Recovered) -> Self {
         let writer = Writer {
             next_sequence: recovered.manifest.next_sequence,
-            manifest: recovered.manifest,
             active: None,
+            full: Vec::new(),
+            unpublished: Vec::new(),
             buffer: Vec::new(),
+            has_rotated: false,
+            has_checkpoint: recovered.has_checkpoint,
         };
         Self {
             folder,
@@ -73,7 +97,11 @@ impl Store {
             poison: Poison::default(),
             signal: Signal::default(),
             compaction: Mutex::default(),
+            syncing: Mutex::default(),
+            commits: Commits::beginning_at(recovered.manifest.next_sequence),
             writer: Mutex::new(writer),
+            mark: recovered.manifest.mark(),
+            list: Mutex::new(recovered.manifest),
             catalog: recovered.catalog,
         }
     }
@@ -88,28 +116,33 @@ impl Store {
     ///
     /// A write has failed, or a thread panicked in the middle of one.
     pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
-        let writer = self.writer.lock().map_err(|_| Error::panicked())?;
+        let writer = self.writer_of_any()?;
         self.poison.check()?;
         Ok(writer)
     }
 
-    /// Reads the value of `key` into `value`, if it has one.
-    pub(crate) fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
-        value.clear();
-        let found = self.catalog.read(key, |record| value.extend_from_slice(record.value))?;
-        Ok(found.is_some())
+    /// The same lock, for who writes nothing: also if a write has failed.
+    pub(crate) fn writer_of_any(&self) -> Result<MutexGuard<'_, Writer>> {
+        self.writer.lock().map_err(|_| Error::panicked())
     }
 
-    /// Makes `manifest` the list of the store's segments.
+    /// The manifest, as it is on the disk but for the numbers in it, which may have grown since.
+    pub(crate) fn list(&self) -> Result<MutexGuard<'_, Manifest>> {
+        self.list.lock().map_err(|_| Error::panicked())
+    }
+
+    /// Changes the list of the store's segments, and puts it on the disk.
     ///
     /// # Errors
     ///
     /// The disk failed. Which of the two lists is on the disk is then unknown, so the caller takes no more
     /// writes and removes no file of either.
-    pub(crate) fn install(&self, writer: &mut Writer, mut manifest: Manifest) -> Result<()> {
-        manifest.next_sequence = writer.next_sequence;
-        write_manifest(&self.folder, &manifest)?;
-        writer.manifest = manifest;
+    pub(crate) fn install(&self, change: impl FnOnce(&mut Manifest)) -> Result<()> {
+        let mut list = self.list()?;
+        let mut changed = list.clone();
+        change(&mut changed);
+        write_manifest(&self.folder, &changed)?;
+        *list = changed;
         Ok(())
     }
 }
@@ -120,21 +153,14 @@ pub(crate) fn write_manifest(folder: &StoreFolder, manifest: &Manifest) -> Resul
     replace(&**folder.disk(), &path, &[&manifest.encode()], SyncPolicy::Always)
 }
 
-/// Writes the hint of segment `id`. It is a cache: if it cannot be written, or a crash takes it, the next open
-/// reads the segment instead. So it is not synced, and a failure is no failure of the store.
-pub(crate) fn write_hint(folder: &StoreFolder, id: u64, hint: &[u8]) {
-    let _ = replace(&**folder.disk(), &folder.path(&hint_name(id)), &[hint], SyncPolicy::Never);
-}
-
-/// The place of the record at `offset` in the segment `id`.
+/// An offset as the index has it.
 ///
 /// # Errors
 ///
-/// It is past four gigabytes: no segment of this store can be.
-pub(crate) fn location(id: u32, offset: u64, folder: &StoreFolder) -> Result<Location> {
-    let offset = u32::try_from(offset).map_err(|_| {
-        let far = io::Error::other("a record begins past four gigabytes of its segment");
-        Error::io("index the records of", &folder.path(&segment_name(u64::from(id))), far)
-    })?;
-    Ok(Location { segment: id, offset })
+/// It is past 256 MiB: no record of this store begins so far into the segment `id`.
+pub(crate) fn short_offset(offset: u64, id: u64, folder: &StoreFolder) -> Result<u32> {
+    u32::try_from(offset).ok().filter(|_| offset <= MAX_OFFSET).ok_or_else(|| {
+        let far = io::Error::other("a record begins past 256 MiB of its segment");
+        Error::io("index the records of", &folder.path(&segment_name(id)), far)
+    })
 }

@@ -1,32 +1,66 @@
 //! How much of each segment is still of use: what compaction goes by.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
+use crate::format::extra::millis_of;
 use crate::format::hint::Entry;
-use crate::format::record::Kind;
 
-/// The tombstones of a segment.
+/// Bytes of some records, and the highest number that one of them has.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tombstones {
-    /// Bytes of their records.
+pub(crate) struct Share {
     pub(crate) bytes: u64,
-    /// The highest sequence number among them; 0 if there are none.
-    pub(crate) newest: u64,
+    pub(crate) highest: u64,
 }
 
-impl Tombstones {
-    /// Those among `entries`.
-    pub(crate) fn among(entries: &[Entry<'_>]) -> Self {
-        let mut tombstones = Self::default();
-        for entry in entries.iter().filter(|entry| entry.header.kind == Kind::Tombstone) {
-            tombstones.add(entry.header.record_len(), entry.header.sequence);
+impl Share {
+    fn add(&mut self, bytes: u64, number: u64) {
+        self.bytes += bytes;
+        self.highest = self.highest.max(number);
+    }
+}
+
+/// What follows from the records of a segment alone, whatever the index says.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fixed {
+    /// The tombstones, and the highest sequence number among them.
+    pub(crate) tombstones: Share,
+    /// The values that end, and when the last of them does, in milliseconds since 1970.
+    pub(crate) ending: Share,
+}
+
+impl Fixed {
+    /// Takes in a record of the segment.
+    pub(crate) fn add(&mut self, entry: &Entry<'_>) {
+        let len = entry.header.record_len();
+        if entry.is_delete() {
+            self.tombstones.add(len, entry.header.sequence);
+        } else if let Some(end) = entry.extra.expires {
+            self.ending.add(len, end);
         }
-        tombstones
+    }
+}
+
+#[derive(Debug, Default)]
+struct AtomicShare {
+    bytes: AtomicU64,
+    highest: AtomicU64,
+}
+
+impl AtomicShare {
+    fn add(&self, bytes: u64, number: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.highest.fetch_max(number, Ordering::Relaxed);
     }
 
-    fn add(&mut self, record_len: u64, sequence: u64) {
-        self.bytes += record_len;
-        self.newest = self.newest.max(sequence);
+    fn get(&self) -> Share {
+        Share { bytes: self.bytes.load(Ordering::Relaxed), highest: self.highest.load(Ordering::Relaxed) }
+    }
+}
+
+impl From<Share> for AtomicShare {
+    fn from(share: Share) -> Self {
+        Self { bytes: share.bytes.into(), highest: share.highest.into() }
     }
 }
 
@@ -35,45 +69,46 @@ impl Tombstones {
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     live_bytes: AtomicU64,
-    tombstone_bytes: AtomicU64,
-    newest_tombstone: AtomicU64,
+    tombstones: AtomicShare,
+    ending: AtomicShare,
 }
 
 impl Usage {
-    /// Of a segment with these tombstones, of which nothing else counts yet.
-    pub(crate) fn of(tombstones: Tombstones) -> Self {
+    /// Of a segment with these records, of which so many bytes are in the index.
+    pub(crate) fn of(fixed: Fixed, live_bytes: u64) -> Self {
         Self {
-            live_bytes: AtomicU64::new(0),
-            tombstone_bytes: AtomicU64::new(tombstones.bytes),
-            newest_tombstone: AtomicU64::new(tombstones.newest),
+            live_bytes: live_bytes.into(),
+            tombstones: fixed.tombstones.into(),
+            ending: fixed.ending.into(),
         }
     }
 
-    /// A record of `len` bytes is the newest of its key.
+    /// The index points to a record of `len` bytes.
     pub(crate) fn enliven(&self, len: u64) {
         self.live_bytes.fetch_add(len, Ordering::Relaxed);
     }
 
-    /// A record of `len` bytes no longer is.
+    /// It no longer does.
     pub(crate) fn kill(&self, len: u64) {
         self.live_bytes.fetch_sub(len, Ordering::Relaxed);
     }
 
     /// A tombstone of `len` bytes has been written.
     pub(crate) fn bury(&self, len: u64, sequence: u64) {
-        self.tombstone_bytes.fetch_add(len, Ordering::Relaxed);
-        self.newest_tombstone.fetch_max(sequence, Ordering::Relaxed);
+        self.tombstones.add(len, sequence);
+    }
+
+    /// A value that ends has been written, in a record of `len` bytes.
+    pub(crate) fn limit(&self, len: u64, end: u64) {
+        self.ending.add(len, end);
     }
 
     pub(crate) fn live_bytes(&self) -> u64 {
         self.live_bytes.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn tombstones(&self) -> Tombstones {
-        Tombstones {
-            bytes: self.tombstone_bytes.load(Ordering::Relaxed),
-            newest: self.newest_tombstone.load(Ordering::Relaxed),
-        }
+    pub(crate) fn fixed(&self) -> Fixed {
+        Fixed { tombstones: self.tombstones.get(), ending: self.ending.get() }
     }
 }
 
@@ -87,7 +122,7 @@ pub struct SegmentUsage {
     pub is_sealed: bool,
     /// Bytes of its records.
     pub bytes: u64,
-    /// Bytes of the records that are the newest of their key, and have a value.
+    /// Bytes of the records that the index points to.
     pub live_bytes: u64,
     /// Bytes of tombstones. They are of use for as long as an older segment may hold a value of their key.
     pub tombstone_bytes: u64,
@@ -95,12 +130,18 @@ pub struct SegmentUsage {
     pub newest_tombstone: u64,
     /// The lowest sequence number of any record.
     pub min_sequence: u64,
+    /// Bytes of the records whose values end by themselves, in use or not.
+    pub ending_bytes: u64,
+    /// When the last of them does, in milliseconds since 1970; 0 if there are none.
+    pub last_end: u64,
 }
 
 impl SegmentUsage {
-    /// Bytes of what has been overwritten or deleted.
+    /// Bytes of what has been overwritten or deleted, or has ended. Values that end count once all of them have.
     #[must_use]
     pub fn dead_bytes(&self) -> u64 {
-        self.bytes.saturating_sub(self.live_bytes).saturating_sub(self.tombstone_bytes)
+        let overwritten = self.bytes.saturating_sub(self.live_bytes).saturating_sub(self.tombstone_bytes);
+        let has_ended = self.ending_bytes > 0 && self.last_end <= millis_of(SystemTime::now());
+        if has_ended { overwritten.max(self.ending_bytes) } else { overwritten }
     }
 }

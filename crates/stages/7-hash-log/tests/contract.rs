@@ -4,7 +4,7 @@
 use logladder_contract::{Place, Subject, Verdict, run_cases_on};
 use logladder_disk::sabotage::Rule;
 use logladder_engine::SyncPolicy;
-use logladder_hash_log::{Compaction, HashLog, Options};
+use logladder_hash_log::{Compaction, HashLog, Hints, Options};
 
 /// The other two have tests of their own, in `tests/rules.rs`: a closed store has no tail, and the compaction
 /// that a script can ask for takes every segment that a tombstone is needed for.
@@ -12,8 +12,12 @@ const RULES: [Rule; 2] = [Rule::ChecksumCheck, Rule::CopySyncedFirst];
 
 /// A segment has room for its header, its footer, and some six of the scripts' records.
 fn small_segments(sync: SyncPolicy) -> Subject {
-    let options =
-        Options::default().with_sync(sync).with_segment_bytes(200).with_compaction(Compaction::OnDemand);
+    let options = Options::default()
+        .with_sync(sync)
+        .with_segment_bytes(200)
+        .with_compaction(Compaction::OnDemand)
+        .with_hints(Hints::Always)
+        .with_hash_key(*b"the same, always");
     Subject::of::<HashLog>(options).rules(&RULES)
 }
 

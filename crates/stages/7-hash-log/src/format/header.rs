@@ -6,27 +6,28 @@
 //! |---|---|---|
 //! | 0 | 4 | `LLHS` |
 //! | 4 | 2 | the format version |
-//! | 6 | 2 | what wrote it: 1 sets, 2 sets that were each synced, 3 compaction |
+//! | 6 | 2 | what wrote it: 1 sets, 2 compaction |
 //! | 8 | 8 | the segment's number, as in its file's name |
 //! | 16 | 8 | the lowest sequence number that it may hold; if sets wrote it, the first |
-//! | 24 | 4 | zeros |
+//! | 24 | 4 | the store's mark, as the [manifest](super::manifest) has it: another store's segment is refused |
 //! | 28 | 4 | CRC-32 of the 28 bytes before |
 //!
-//! The footer is a record of kind 3 without a key, and its sequence number is one more than the highest before
-//! it. Its value:
+//! The footer is a mark, and its sequence number is one more than the highest before it. Its value:
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
-//! | 0 | 8 | how many records stand before it |
+//! | 0 | 8 | how many records stand before it, heads of batches included |
 //! | 8 | 8 | how many bytes stand before it, the header's included |
 //! | 16 | 8 | the lowest sequence number among the records |
-//! | 24 | 4 | CRC-32 of those bytes |
+//! | 24 | 4 | CRC-32 of the checksums of those records, one after the other |
+//!
+//! Each record has a checksum of its own; the footer's says that they are these, all of them and in this order.
 
 use std::path::Path;
 
 use logladder_engine::{Error, Result};
 
-use super::record::{self, Header, Kind, Record};
+use super::record::{self, FOOTER_VALUE_LEN, Kind, Record};
 use super::{FORMAT_VERSION, Fields, Flaw, checksum, checksum_matches};
 
 /// What every segment begins with.
@@ -35,19 +36,14 @@ pub(crate) const MAGIC: [u8; 4] = *b"LLHS";
 /// Bytes before the first record.
 pub(crate) const SEGMENT_HEADER_LEN: usize = 32;
 
-const FOOTER_VALUE_LEN: usize = 28;
-
 /// Bytes of the footer's record.
 pub(crate) const FOOTER_LEN: usize = record::HEADER_LEN + FOOTER_VALUE_LEN;
 
-/// What wrote a segment. It decides what a hole in its tail can mean.
+/// What wrote a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// Sets and deletes, synced on request: sequence numbers go up by one, and a loss of power may take any
-    /// part of what was written since the last sync.
+    /// Sets and deletes: the sequence numbers go up by one.
     Sets,
-    /// Sets and deletes, each on the disk before the next was written: only the last can be unfinished.
-    SyncedSets,
     /// Compaction: records from elsewhere, in any order.
     Compaction,
 }
@@ -56,16 +52,14 @@ impl Origin {
     fn code(self) -> u16 {
         match self {
             Self::Sets => 1,
-            Self::SyncedSets => 2,
-            Self::Compaction => 3,
+            Self::Compaction => 2,
         }
     }
 
     fn of_code(code: u16) -> Option<Self> {
         Some(match code {
             1 => Self::Sets,
-            2 => Self::SyncedSets,
-            3 => Self::Compaction,
+            2 => Self::Compaction,
             _ => return None,
         })
     }
@@ -74,6 +68,8 @@ impl Origin {
 /// What a segment says of itself at its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
+    /// The mark of the store that it belongs to.
+    pub(crate) store: u32,
     pub(crate) id: u64,
     pub(crate) origin: Origin,
     pub(crate) first_sequence: u64,
@@ -87,16 +83,17 @@ impl SegmentHeader {
         bytes[6..8].copy_from_slice(&self.origin.code().to_le_bytes());
         bytes[8..16].copy_from_slice(&self.id.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.first_sequence.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.store.to_le_bytes());
         let crc = checksum(&[&bytes[..28]]);
         bytes[28..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
-    /// The header of the segment `id` that the file at `path` holds.
+    /// The header of the segment `id` of the store with this mark, which the file at `path` holds.
     ///
     /// The checksum is looked at before the version: every version of this header has it in the same place, so
     /// that a damaged header is not taken for a newer one.
-    pub(crate) fn decode(path: &Path, id: u64, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn decode(path: &Path, store: u32, id: u64, bytes: &[u8]) -> Result<Self> {
         let damaged = |offset, what: String| Error::corrupt(path, offset, what);
         let cut = || damaged(bytes.len() as u64, "the file ends inside the segment's header".into());
         let header = bytes.get(..SEGMENT_HEADER_LEN).ok_or_else(cut)?;
@@ -106,7 +103,7 @@ impl SegmentHeader {
         let origin = fields.u16().ok_or_else(cut)?;
         let found_id = fields.u64().ok_or_else(cut)?;
         let first_sequence = fields.u64().ok_or_else(cut)?;
-        let _zeros = fields.u32().ok_or_else(cut)?;
+        let found_store = fields.u32().ok_or_else(cut)?;
         let crc = fields.u32().ok_or_else(cut)?;
         if magic != MAGIC {
             return Err(damaged(0, "it does not begin as a segment does".into()));
@@ -126,7 +123,10 @@ impl SegmentHeader {
         if found_id != id {
             return Err(damaged(8, format!("it is segment {found_id} under another's name")));
         }
-        Ok(Self { id, origin, first_sequence })
+        if found_store != store {
+            return Err(damaged(24, "it is a segment of another store".into()));
+        }
+        Ok(Self { store, id, origin, first_sequence })
     }
 }
 
@@ -141,22 +141,25 @@ pub(crate) struct Footer {
     pub(crate) min_sequence: u64,
     /// One more than the highest.
     pub(crate) next_sequence: u64,
-    /// Of all bytes before it.
+    /// Of their checksums.
     pub(crate) crc: u32,
 }
 
 impl Footer {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    /// The footer's record.
+    ///
+    /// # Errors
+    ///
+    /// None: its length is always the same.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
         let mut value = [0; FOOTER_VALUE_LEN];
         value[..8].copy_from_slice(&self.records.to_le_bytes());
         value[8..16].copy_from_slice(&self.data_len.to_le_bytes());
         value[16..24].copy_from_slice(&self.min_sequence.to_le_bytes());
         value[24..].copy_from_slice(&self.crc.to_le_bytes());
-        // 28: it is the length of `value`.
-        let header = Header { kind: Kind::Footer, value_len: 28, key_len: 0, sequence: self.next_sequence };
         let mut bytes = Vec::with_capacity(FOOTER_LEN);
-        record::encode(&mut bytes, header, &[], &value);
-        bytes
+        record::encode_mark(&mut bytes, Kind::Footer, &value, self.next_sequence)?;
+        Ok(bytes)
     }
 
     /// The footer in a record of that kind.
@@ -187,15 +190,15 @@ impl Footer {
 mod tests {
     use super::*;
 
-    const HEADER: SegmentHeader = SegmentHeader { id: 7, origin: Origin::Sets, first_sequence: 99 };
+    const HEADER: SegmentHeader = SegmentHeader { store: 5, id: 7, origin: Origin::Sets, first_sequence: 99 };
 
     fn decode(bytes: &[u8]) -> Result<SegmentHeader> {
-        SegmentHeader::decode(Path::new("segment"), 7, bytes)
+        SegmentHeader::decode(Path::new("segment"), 5, 7, bytes)
     }
 
     #[test]
     fn a_header_reads_back_as_it_was_written() {
-        for origin in [Origin::Sets, Origin::SyncedSets, Origin::Compaction] {
+        for origin in [Origin::Sets, Origin::Compaction] {
             let header = SegmentHeader { origin, ..HEADER };
             assert_eq!(decode(&header.encode()).unwrap(), header);
         }
@@ -222,14 +225,20 @@ mod tests {
 
     #[test]
     fn a_segment_under_another_ones_name_is_damage() {
-        let error = SegmentHeader::decode(Path::new("segment"), 8, &HEADER.encode()).unwrap_err();
+        let error = SegmentHeader::decode(Path::new("segment"), 5, 8, &HEADER.encode()).unwrap_err();
         assert!(error.to_string().contains("it is segment 7 under another's name"), "{error}");
+    }
+
+    #[test]
+    fn a_segment_of_another_store_is_damage() {
+        let error = SegmentHeader::decode(Path::new("segment"), 6, 7, &HEADER.encode()).unwrap_err();
+        assert!(error.to_string().contains("it is a segment of another store"), "{error}");
     }
 
     #[test]
     fn a_footer_reads_back_and_a_flipped_bit_in_it_is_noticed() {
         let footer = Footer { records: 3, data_len: 40, min_sequence: 5, next_sequence: 9, crc: 0xDEAD_BEEF };
-        let segment = [vec![1; 40], footer.encode()].concat();
+        let segment = [vec![1; 40], footer.encode().unwrap()].concat();
         assert_eq!(Footer::at_end_of(&segment), Ok(footer));
         for bit in 40 * 8..segment.len() * 8 {
             let mut damaged = segment.clone();

@@ -13,20 +13,22 @@
 //! | 44 | | the entries, rising by offset |
 //! | | 4 | CRC-32 of everything before |
 //!
-//! An entry stands for the last record of a key in the segment. A record that a later one of the same segment
-//! outdates has none.
+//! An entry stands for a record that says something of a key.
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
 //! | 0 | 12 | the record's header without its checksum: kind and lengths, sequence number |
 //! | 12 | 8 | where the record begins in the segment |
-//! | 20 | | the key |
+//! | 20 | | the key; if the record says [more](super::extra), that follows |
 //!
 //! A hint is a cache: whatever it says follows from the segment. One that is missing, cut or damaged, or that
-//! belongs to another state of the segment, is written anew.
+//! belongs to another state of the segment, is as good as none: then the segment is read. That is no loss where the
+//! values are small, since a page of the segment is then full of keys; so a hint is written only where it is much
+//! smaller than the segment.
 
+use super::extra::Extra;
 use super::header::{Footer, SEGMENT_HEADER_LEN};
-use super::record::{Header, Kind};
+use super::record::{Header, Kind, Record};
 use super::{FORMAT_VERSION, Fields, checksum, checksum_matches};
 
 /// What a hint begins with.
@@ -41,44 +43,64 @@ const ENTRY_LEN: usize = 20;
 pub(crate) struct Entry<'b> {
     pub(crate) header: Header,
     pub(crate) key: &'b [u8],
+    pub(crate) extra: Extra,
     /// Where the record begins in the segment.
     pub(crate) offset: u64,
 }
 
-/// The entry that begins at `position` of a hint that [`positions`] went through.
-pub(crate) fn entry_at(hint: &[u8], position: u32) -> Option<Entry<'_>> {
-    Entry::decode(&mut Fields::of(hint.get(super::index(u64::from(position))..)?))
-}
-
-/// The entries of a hint that has been [decoded](decode) before, each with the position at which it begins.
-pub(crate) fn positions(hint: &[u8]) -> impl Iterator<Item = (u32, Entry<'_>)> {
-    let mut rest = Fields::of(hint.get(ENTRIES..hint.len().saturating_sub(4)).unwrap_or_default());
-    let mut position = ENTRIES;
-    std::iter::from_fn(move || {
-        let entry = Entry::decode(&mut rest)?;
-        let begins = u32::try_from(position).ok()?;
-        position += ENTRY_LEN + entry.key.len();
-        Some((begins, entry))
-    })
+/// The entry that begins at `position` of a hint that was [decoded](decode) before.
+pub(crate) fn entry_at(hint: &[u8], position: usize) -> Option<Entry<'_>> {
+    Entry::decode(&mut Fields::of(hint.get(position..)?))
 }
 
 impl<'b> Entry<'b> {
+    /// That of the record at `offset`.
+    pub(crate) fn of(record: &Record<'b>, offset: u64) -> Self {
+        Self { header: record.header, key: record.key, extra: record.extra, offset }
+    }
+
+    /// Whether the record takes its key's value away.
+    pub(crate) fn is_delete(&self) -> bool {
+        self.header.kind == Kind::Tombstone || self.extra.is_delete
+    }
+
+    /// Bytes of the key and what was set.
+    pub(crate) fn live_len(&self) -> u64 {
+        let (_, extra_len) = self.extra.encode();
+        (u64::from(self.header.key_len) + u64::from(self.header.value_len)).saturating_sub(extra_len as u64)
+    }
+
     fn decode(fields: &mut Fields<'b>) -> Option<Self> {
         let header = Header::decode(fields)?;
         let offset = fields.u64()?;
         let key = fields.bytes(usize::from(header.key_len))?;
-        Some(Self { header, key, offset })
+        let mut extra = Extra::default();
+        if header.kind == Kind::Extended {
+            let before = fields.rest();
+            let behind;
+            (extra, behind) = Extra::decode(before)?;
+            fields.bytes(before.len() - behind.len())?;
+        }
+        Some(Self { header, key, extra, offset })
+    }
+
+    /// How many bytes it takes.
+    pub(crate) fn len(&self) -> usize {
+        ENTRY_LEN + self.key.len() + self.extra.encode().1
     }
 
     /// Whether a segment that ends with `footer` has room for such a record.
     fn is_within(&self, footer: &Footer) -> bool {
         let end = self.offset.checked_add(self.header.record_len());
-        self.header.kind != Kind::Footer
+        self.header.kind.has_key()
             && self.offset >= SEGMENT_HEADER_LEN as u64
             && end.is_some_and(|end| end <= footer.data_len)
             && (footer.min_sequence..footer.next_sequence).contains(&self.header.sequence)
     }
 }
+
+/// How many bytes a hint without entries takes.
+pub(crate) const EMPTY_LEN: u64 = ENTRIES as u64 + 4;
 
 /// The bytes of the hint of segment `id`.
 pub(crate) fn encode(id: u64, footer: &Footer, entries: &[Entry<'_>]) -> Vec<u8> {
@@ -88,14 +110,17 @@ pub(crate) fn encode(id: u64, footer: &Footer, entries: &[Entry<'_>]) -> Vec<u8>
         bytes.extend_from_slice(&entry.header.encode());
         bytes.extend_from_slice(&entry.offset.to_le_bytes());
         bytes.extend_from_slice(entry.key);
+        let (extra, extra_len) = entry.extra.encode();
+        bytes.extend_from_slice(&extra[..extra_len]);
     }
     let crc = checksum(&[&bytes]);
     bytes.extend_from_slice(&crc.to_le_bytes());
     bytes
 }
 
-/// The entries of the hint of segment `id`, if it is whole and belongs to the segment that ends with `footer`.
-pub(crate) fn decode<'b>(bytes: &'b [u8], id: u64, footer: &Footer) -> Option<Vec<Entry<'b>>> {
+/// The positions of the entries of the hint of segment `id`, rising by the offset of the record, if it is whole and
+/// belongs to the segment that ends with `footer`.
+pub(crate) fn decode(bytes: &[u8], id: u64, footer: &Footer) -> Option<Vec<u32>> {
     let (rest, crc) = bytes.split_last_chunk::<4>()?;
     if !checksum_matches(u32::from_le_bytes(*crc), &[rest]) {
         return None;
@@ -107,11 +132,18 @@ pub(crate) fn decode<'b>(bytes: &'b [u8], id: u64, footer: &Footer) -> Option<Ve
     }
     let count = fields.u64()?;
     // The count is not believed: the list grows only as far as there are bytes.
-    let mut entries = Vec::new();
+    let mut positions = Vec::new();
+    let mut behind = 0;
     for _ in 0..count {
-        entries.push(Entry::decode(&mut fields).filter(|entry| entry.is_within(footer))?);
+        let position = rest.len() - fields.rest().len();
+        let entry = Entry::decode(&mut fields).filter(|entry| entry.is_within(footer))?;
+        if entry.offset < behind {
+            return None;
+        }
+        behind = entry.offset + 1;
+        positions.push(u32::try_from(position).ok()?);
     }
-    fields.is_at_end().then_some(entries)
+    fields.is_at_end().then_some(positions)
 }
 
 /// Everything before the number of entries: what binds a hint to one state of one segment.
@@ -134,7 +166,8 @@ mod tests {
         Footer { records: 3, data_len: 200, min_sequence: 5, next_sequence: 9, crc: 0xABCD };
 
     fn entry(key: &[u8], kind: Kind, sequence: u64, offset: u64) -> Entry<'_> {
-        Entry { header: Header::new(kind, key.len(), 10, sequence).unwrap(), key, offset }
+        let header = Header::new(kind, key.len(), 10, sequence).unwrap();
+        Entry { header, key, extra: Extra::default(), offset }
     }
 
     fn example() -> Vec<u8> {
@@ -152,7 +185,11 @@ mod tests {
     #[test]
     fn a_hint_reads_back_as_it_was_written() {
         let bytes = example();
-        let entries = decode(&bytes, 7, &FOOTER).unwrap();
+        let positions = decode(&bytes, 7, &FOOTER).unwrap();
+        let entries: Vec<Entry<'_>> =
+            positions.iter().map(|&at| entry_at(&bytes, super::super::index(at.into())).unwrap()).collect();
+        let entries_len: u64 = entries.iter().map(|entry| entry.len() as u64).sum();
+        assert_eq!(entries_len + EMPTY_LEN, bytes.len() as u64);
         assert_eq!(entries, [entry(b"a", Kind::Set, 5, 32), entry(b"", Kind::Tombstone, 8, 60)]);
     }
 

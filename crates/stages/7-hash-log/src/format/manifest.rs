@@ -6,12 +6,17 @@
 //! | 0 | 4 | `LLHM` |
 //! | 4 | 2 | the format version |
 //! | 6 | 2 | zeros |
-//! | 8 | 8 | the number of the active segment, the only one that may lack a footer; 0 if all are sealed |
-//! | 16 | 8 | the number that the next segment will have |
-//! | 24 | 8 | a sequence number that is above every one in a sealed segment |
-//! | 32 | 8 | how many segments there are |
-//! | 40 | 8 each | their numbers, rising |
+//! | 8 | 16 | the key of the hash that the index uses, chosen at random when the store was made |
+//! | 24 | 8 | the number that the next segment will have |
+//! | 32 | 8 | a sequence number that is above every one in a sealed segment |
+//! | 40 | 8 | how many sealed segments there are |
+//! | 48 | 8 | how many segments of the tail there are |
+//! | 56 | 8 each | the numbers of the sealed ones, rising |
+//! | | 8 each | the numbers of the tail, rising: those that may lack a footer; the last one is appended to |
 //! | | 4 | CRC-32 of everything before |
+//!
+//! The checksum of the key is the store's *mark*. It stands in the header of every segment, so that one that was
+//! copied from another store is not taken for a part of this one.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,10 +31,12 @@ pub(crate) const MAGIC: [u8; 4] = *b"LLHM";
 /// The segments of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Manifest {
-    /// The live ones.
-    pub(crate) segments: BTreeSet<u64>,
-    /// The one that is appended to, if there is one.
-    pub(crate) active: Option<u64>,
+    /// The key of the hash that the index uses.
+    pub(crate) hash_key: [u8; 16],
+    /// Those that are whole, and on the disk.
+    pub(crate) sealed: BTreeSet<u64>,
+    /// Those behind them in the log, that may not be. The last is the one that is appended to.
+    pub(crate) tail: BTreeSet<u64>,
     /// What the next one will be called. Numbers only grow.
     pub(crate) next_segment: u64,
     /// Above every sequence number in a sealed segment. It keeps them growing even if compaction removes the
@@ -37,24 +44,32 @@ pub(crate) struct Manifest {
     pub(crate) next_sequence: u64,
 }
 
-impl Default for Manifest {
-    /// A store without a segment. The numbers begin at 1, so that 0 can mean "none".
-    fn default() -> Self {
-        Self { segments: BTreeSet::new(), active: None, next_segment: 1, next_sequence: 1 }
-    }
-}
-
 impl Manifest {
+    /// A store without a segment. The numbers begin at 1, so that 0 can mean "none".
+    pub(crate) fn empty(hash_key: [u8; 16]) -> Self {
+        let (sealed, tail) = (BTreeSet::new(), BTreeSet::new());
+        Self { hash_key, sealed, tail, next_segment: 1, next_sequence: 1 }
+    }
+
+    /// What every segment of the store is marked with.
+    pub(crate) fn mark(&self) -> u32 {
+        checksum(&[&self.hash_key])
+    }
+
+    /// Whether this segment is one of the store's.
+    pub(crate) fn lists(&self, id: u64) -> bool {
+        self.sealed.contains(&id) || self.tail.contains(&id)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
         bytes.extend_from_slice(&[0; 2]);
-        bytes.extend_from_slice(&self.active.unwrap_or(0).to_le_bytes());
-        bytes.extend_from_slice(&self.next_segment.to_le_bytes());
-        bytes.extend_from_slice(&self.next_sequence.to_le_bytes());
-        bytes.extend_from_slice(&(self.segments.len() as u64).to_le_bytes());
-        for id in &self.segments {
-            bytes.extend_from_slice(&id.to_le_bytes());
+        bytes.extend_from_slice(&self.hash_key);
+        let counts = [self.sealed.len() as u64, self.tail.len() as u64];
+        let numbers = [self.next_segment, self.next_sequence].into_iter().chain(counts);
+        for number in numbers.chain(self.sealed.iter().copied()).chain(self.tail.iter().copied()) {
+            bytes.extend_from_slice(&number.to_le_bytes());
         }
         let crc = checksum(&[&bytes]);
         bytes.extend_from_slice(&crc.to_le_bytes());
@@ -84,27 +99,29 @@ impl Manifest {
             });
         }
         let _zeros = fields.u16().ok_or_else(cut)?;
-        let active = fields.u64().ok_or_else(cut)?;
+        let hash_key = fields.array().ok_or_else(cut)?;
         let next_segment = fields.u64().ok_or_else(cut)?;
         let next_sequence = fields.u64().ok_or_else(cut)?;
-        let count = fields.u64().ok_or_else(cut)?;
-        let mut segments = BTreeSet::new();
-        // The count is not believed: the set grows only as far as there are bytes.
-        for _ in 0..count {
-            segments.insert(fields.u64().ok_or_else(cut)?);
+        let counts = [fields.u64().ok_or_else(cut)?, fields.u64().ok_or_else(cut)?];
+        let mut lists = [BTreeSet::new(), BTreeSet::new()];
+        for (list, count) in lists.iter_mut().zip(counts) {
+            // The count is not believed: the set grows only as far as there are bytes.
+            for _ in 0..count {
+                list.insert(fields.u64().ok_or_else(cut)?);
+            }
         }
-        let manifest =
-            Self { segments, active: (active != 0).then_some(active), next_segment, next_sequence };
-        if !fields.is_at_end() || !manifest.is_consistent(count) {
+        let [sealed, tail] = lists;
+        let manifest = Self { hash_key, sealed, tail, next_segment, next_sequence };
+        if !fields.is_at_end() || !manifest.is_consistent(counts) {
             return Err(damaged(8, "the numbers in the manifest contradict each other"));
         }
         Ok(manifest)
     }
 
-    fn is_consistent(&self, count: u64) -> bool {
-        self.segments.len() as u64 == count
-            && self.segments.iter().all(|&id| 0 < id && id < self.next_segment)
-            && self.active.is_none_or(|id| self.segments.contains(&id))
+    fn is_consistent(&self, counts: [u64; 2]) -> bool {
+        [self.sealed.len() as u64, self.tail.len() as u64] == counts
+            && self.sealed.is_disjoint(&self.tail)
+            && self.sealed.iter().chain(&self.tail).all(|&id| 0 < id && id < self.next_segment)
     }
 }
 
@@ -114,8 +131,9 @@ mod tests {
 
     fn example() -> Manifest {
         Manifest {
-            segments: BTreeSet::from([2, 5, 9]),
-            active: Some(9),
+            hash_key: *b"sixteen bytes it",
+            sealed: BTreeSet::from([2, 5]),
+            tail: BTreeSet::from([7, 9]),
             next_segment: 10,
             next_sequence: 700,
         }
@@ -127,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_manifest_reads_back_as_it_was_written() {
-        for manifest in [Manifest::default(), example()] {
+        for manifest in [Manifest::empty([0; 16]), example()] {
             assert_eq!(decode(&manifest.encode()).unwrap(), manifest);
         }
     }
@@ -149,7 +167,7 @@ mod tests {
     #[test]
     fn an_absurd_count_is_refused_without_being_allocated() {
         let mut bytes = example().encode();
-        bytes[32..40].copy_from_slice(&u64::MAX.to_le_bytes());
+        bytes[40..48].copy_from_slice(&u64::MAX.to_le_bytes());
         let end = bytes.len() - 4;
         let crc = checksum(&[&bytes[..end]]);
         bytes[end..].copy_from_slice(&crc.to_le_bytes());
@@ -158,10 +176,10 @@ mod tests {
 
     #[test]
     fn numbers_that_contradict_each_other_are_damage() {
-        let active_not_listed = Manifest { active: Some(3), ..example() };
+        let in_both_lists = Manifest { tail: BTreeSet::from([5, 9]), ..example() };
         let number_from_the_future = Manifest { next_segment: 9, ..example() };
-        let number_zero = Manifest { segments: BTreeSet::from([0, 9]), ..example() };
-        for wrong in [active_not_listed, number_from_the_future, number_zero] {
+        let number_zero = Manifest { sealed: BTreeSet::from([0, 2]), ..example() };
+        for wrong in [in_both_lists, number_from_the_future, number_zero] {
             assert!(matches!(decode(&wrong.encode()), Err(Error::Corrupt { offset: 8, .. })), "{wrong:?}");
         }
     }

@@ -4,9 +4,12 @@
 //! covered by a checksum: CRC-32 as in zlib and Ethernet (IEEE 802.3), which finds every single flipped bit
 //! and every burst of up to 32.
 //!
-//! [`record`] and [`header`] are the log itself; [`manifest`] names the segments that make up the store;
-//! [`hint`] repeats what is in a segment, without its values, so that opening need not read them.
+//! [`record`], [`extra`] and [`header`] are the log itself; [`manifest`] names the segments that make up the store.
+//! Two are caches, so that opening need not read the log: [`hint`] repeats what is in a segment, without its values;
+//! [`checkpoint`] is the index of a store that was closed.
 
+pub(crate) mod checkpoint;
+pub(crate) mod extra;
 pub(crate) mod header;
 pub(crate) mod hint;
 pub(crate) mod manifest;
@@ -42,6 +45,10 @@ pub(crate) enum Flaw {
     TooShort,
     /// The checksum differs.
     Checksum,
+    /// What stands before its value is nothing that is known.
+    Extra,
+    /// The batch that begins here is not whole.
+    Batch,
     /// The record is whole, but it is not the one that belongs here: one is missing, or out of place.
     Sequence {
         /// The number that belongs here.
@@ -61,6 +68,8 @@ impl fmt::Display for Flaw {
             Self::NoHeader => f.write_str("no record begins here"),
             Self::TooShort => f.write_str("the record that begins here would end behind the file"),
             Self::Checksum => f.write_str("the checksum of the record that begins here differs"),
+            Self::Extra => f.write_str("the record that begins here says more than is known"),
+            Self::Batch => f.write_str("the batch that begins here is not whole"),
             Self::Sequence { expected, found } => {
                 write!(f, "the record here has sequence number {found}, where {expected} belongs")
             }
@@ -87,7 +96,7 @@ impl<'b> Fields<'b> {
         Some(field)
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (field, rest) = self.rest.split_first_chunk::<N>()?;
         self.rest = rest;
         Some(*field)
@@ -109,6 +118,11 @@ impl<'b> Fields<'b> {
 
     pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    /// What has not been read yet.
+    pub(crate) fn rest(&self) -> &'b [u8] {
+        self.rest
     }
 
     pub(crate) fn is_at_end(&self) -> bool {

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use logladder_disk::crash::Tree;
 use logladder_disk::{OpenOn, RecordingDisk};
 use logladder_engine::{Engine, Error, Iterate, Result};
-use logladder_hash_log::{Compaction, HashLog, Options};
+use logladder_hash_log::{Compaction, HashLog, Hints, Options};
 
 pub(crate) const DIR: &str = "/store";
 
 pub(crate) type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Compaction where the test asks for it.
+/// Compaction where the test asks for it, and a hint for each segment, however small its values.
 pub(crate) fn on_demand() -> Options {
-    Options::default().with_compaction(Compaction::OnDemand)
+    Options::default().with_compaction(Compaction::OnDemand).with_hints(Hints::Always)
 }
 
 pub(crate) fn open(disk: &RecordingDisk) -> Result<HashLog> {
@@ -69,9 +69,16 @@ pub(crate) fn names(disk: &RecordingDisk, ending: &str) -> Vec<String> {
     names.filter(|name| name.ends_with(ending)).collect()
 }
 
-/// The same disk after a restart, with other bytes in one of the files.
-pub(crate) fn with_file(disk: &RecordingDisk, name: &str, bytes: Vec<u8>) -> RecordingDisk {
+/// What the disk holds but the checkpoint: opening looks at every segment.
+fn without_checkpoint(disk: &RecordingDisk) -> Tree {
     let mut tree = disk.tree();
+    tree.take(&path("CHECKPOINT"));
+    tree
+}
+
+/// The same disk after a restart, without the checkpoint and with other bytes in one of the files.
+pub(crate) fn with_file(disk: &RecordingDisk, name: &str, bytes: Vec<u8>) -> RecordingDisk {
+    let mut tree = without_checkpoint(disk);
     tree.put(&path(name), bytes);
     RecordingDisk::from_tree(tree)
 }
@@ -85,7 +92,7 @@ pub(crate) fn with_flipped_bit(disk: &RecordingDisk, name: &str, bit: usize) -> 
 
 /// The same disk after a restart, without the hints: opening reads every record.
 pub(crate) fn without_hints(disk: &RecordingDisk) -> RecordingDisk {
-    let mut tree = disk.tree();
+    let mut tree = without_checkpoint(disk);
     for name in names(disk, ".hint") {
         assert!(tree.take(&path(&name)));
     }

@@ -26,7 +26,7 @@ fn closed_store() -> RecordingDisk {
 
 fn opened(disk: &RecordingDisk) -> (Contents, Vec<SegmentUsage>) {
     let store = open(disk).unwrap();
-    (contents(&store), store.segments().unwrap())
+    (contents(&store), store.segments())
 }
 
 /// Failure mode 6.

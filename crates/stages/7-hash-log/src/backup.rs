@@ -1,0 +1,64 @@
+//! A copy of a store in use.
+//!
+//! Sealed segments never change, so a copy of one is a second name for the same file, where the file system has such a
+//! thing: a backup on the same disk takes no space and no time. It begins to take space when compaction removes the
+//! first name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use logladder_disk::{Disk, StoreFolder};
+use logladder_engine::{Error, Result};
+
+use crate::engine::STAGE;
+use crate::files::{FileKind, hint_name, segment_name};
+use crate::format::FORMAT_VERSION;
+use crate::store::{Store, write_manifest};
+
+/// Bytes are copied in pieces of this size.
+const PIECE: usize = 1 << 20;
+
+impl Store {
+    /// Makes a copy of the store in the empty folder `dir`.
+    ///
+    /// The manifest is written last. Until then the folder holds segments that no manifest lists, which is refused.
+    pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
+        // What is listed stays while this runs.
+        let _no_compaction = self.compaction.lock().map_err(|_| Error::panicked())?;
+        self.seal()?;
+        let mut manifest = self.list()?.clone();
+        manifest.tail.clear();
+        let disk = Arc::clone(self.folder.disk());
+        let owns = |name: &str| FileKind::of(name).is_some();
+        if disk.entry(dir)?.is_some_and(|entry| entry.is_dir)
+            && let Some(there) = disk.list(dir)?.first()
+        {
+            let found = format!("{}, and a backup needs an empty folder", there.name);
+            return Err(Error::ForeignStore { dir: dir.to_path_buf(), expected: STAGE, found });
+        }
+        let target = StoreFolder::open_unclaimed(Arc::clone(&disk), dir, STAGE, FORMAT_VERSION.into(), owns)?;
+        target.claim()?;
+        for &id in &manifest.sealed {
+            copy(&*disk, &self.folder.path(&segment_name(id)), &target.path(&segment_name(id)))?;
+            let hint = self.folder.path(&hint_name(id));
+            if disk.entry(&hint)?.is_some() {
+                copy(&*disk, &hint, &target.path(&hint_name(id)))?;
+            }
+        }
+        disk.sync_dir(target.dir())?;
+        write_manifest(&target, &manifest)
+    }
+}
+
+/// Gives the file a second name, or copies it where that cannot be done.
+fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> Result<()> {
+    if disk.link(from, to).is_ok() {
+        return Ok(());
+    }
+    let source = disk.map(from)?;
+    let target = disk.create(to)?;
+    for piece in source.chunks(PIECE) {
+        target.append(piece)?;
+    }
+    target.sync()
+}
