@@ -6,7 +6,7 @@ mod engines;
 
 use engines::ledger::{Flaw, Ledger, Options};
 use logladder_contract::crash::crash_images;
-use logladder_contract::{CASES, CaseOutcome, Place, Subject, Verdict, faults, run_cases};
+use logladder_contract::{CASES, CaseOutcome, Place, Subject, Verdict, faults, model, run_cases};
 
 fn subject(flaw: Flaw) -> Subject {
     let options = Options { flaw, versions: 3, ..Options::default() };
@@ -110,4 +110,25 @@ fn a_copy_that_a_crash_leaves_a_part_of_is_noticed() {
 fn an_older_value_that_a_crash_uncovers_is_noticed() {
     assert!(crash_images(&subject(Flaw::UncoversOlderValues)).is_err());
     assert!(crash_images(&subject(Flaw::ForgetsEnds)).is_err());
+}
+
+#[test]
+fn random_programs_notice_most_of_it() {
+    for flaw in [
+        Flaw::SkipsRepeatedKeys,
+        Flaw::AppliesBatchesBackwards,
+        Flaw::KeepsBatchesInMemory,
+        Flaw::ForgetsDeletes,
+        Flaw::CountsAnewWhenOpened,
+        Flaw::CompactsHistoryAway,
+        Flaw::HidesTheGap,
+        Flaw::ForgetsEnds,
+        Flaw::KeepsTheEnd,
+        Flaw::UncoversOlderValues,
+        Flaw::ShowsWhatHasEnded,
+        Flaw::CopiesWithoutTheNewest,
+    ] {
+        assert!(model(&subject(flaw)).is_err(), "{flaw:?}");
+    }
+    assert!(model(&subject(Flaw::None)).is_ok());
 }
