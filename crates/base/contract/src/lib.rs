@@ -27,6 +27,9 @@
 //! | `faults` | every operation of the disk fails once, and the program goes on | [`faults`] |
 //! | `sabotage` | a sync or a rule is left out: the others must notice | [`Sabotage`] |
 //!
+//! What an engine can do beyond [`Engine`](logladder_engine::Engine) is asked of it as well: each [`Capability`] has
+//! its cases, its steps in the crash scripts and its operations in the random programs, which run where it is there.
+//!
 //! The durability that an engine claims decides what is asserted; what makes no sense for it is not applicable,
 //! and said to be. What a check found is a [`Violation`]: the script, the moment, what was expected, what was
 //! found, and the bytes of the files. The same seed repeats a failed `model` test: set `LOGLADDER_SEED` to what

@@ -62,7 +62,8 @@ mod with_every_capability_and_without_syncs {
     use super::*;
 
     fn subject() -> Subject {
-        let options = ledger::Options { sync: SyncPolicy::Never, ..ledger::Options::default() };
+        let options =
+            ledger::Options { sync: SyncPolicy::Never, skips_deletes: true, ..ledger::Options::default() };
         Subject::of::<ledger::Ledger>(options).rules(&[Rule::ChecksumCheck, Rule::TailRule]).keeps_versions(1)
     }
 

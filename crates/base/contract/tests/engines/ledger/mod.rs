@@ -34,12 +34,15 @@ pub(crate) struct Options {
     pub(crate) versions: usize,
     /// How many bytes the records of a batch may have.
     pub(crate) batch_limit: usize,
+    /// Whether deleting what is not there is left out of the log.
+    pub(crate) skips_deletes: bool,
     pub(crate) flaw: Flaw,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { sync: SyncPolicy::Always, versions: 1, batch_limit: 1 << 20, flaw: Flaw::None }
+        let (sync, flaw) = (SyncPolicy::Always, Flaw::None);
+        Self { sync, versions: 1, batch_limit: 1 << 20, skips_deletes: false, flaw }
     }
 }
 
@@ -121,6 +124,10 @@ impl Ledger {
     /// Appends the writes as one, and does them.
     fn write_all(&self, state: &mut State, writes: &[Submitted<'_>]) -> Result<()> {
         self.poison.check()?;
+        let writes = &self.of_effect(state, writes)[..];
+        if writes.is_empty() {
+            return Ok(());
+        }
         let (mut bytes, mut records) = (Vec::new(), Vec::new());
         let start = state.log.len();
         for (place, write) in writes.iter().enumerate() {
@@ -150,6 +157,20 @@ impl Ledger {
             state.apply(record, end);
         }
         Ok(())
+    }
+
+    /// The writes that are to be in the log.
+    fn of_effect<'w>(&self, state: &State, writes: &[Submitted<'w>]) -> Vec<Submitted<'w>> {
+        let mut effective: Vec<Submitted<'w>> = Vec::new();
+        for write in writes {
+            let earlier = effective.iter().rev().find(|earlier| earlier.key == write.key);
+            let is_there =
+                earlier.map_or_else(|| state.value(write.key).is_some(), |earlier| earlier.value.is_some());
+            if is_there || write.value.is_some() || !self.options.skips_deletes {
+                effective.push(*write);
+            }
+        }
+        effective
     }
 
     fn append(&self, state: &State, bytes: &[u8]) -> Result<()> {
