@@ -10,6 +10,7 @@ mod compaction;
 mod damage;
 mod derived;
 mod hints;
+mod numbers;
 mod opening;
 mod panics;
 mod table;

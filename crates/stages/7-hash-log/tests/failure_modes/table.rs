@@ -28,7 +28,7 @@
 //! | 22 | an iteration sees what compaction does | `a_visit_shows_each_key_once_with_the_value_of_the_moment_while_everything_is_compacted`, `a_visitor_may_compact` |
 //! | 23 | a reader holds a file that compaction removed | `readers_keep_reading_while_compaction_removes_what_they_read` |
 //! | 24 | memory explodes: the index, a queue of merges | `an_index_takes_at_most_sixteen_bytes_a_key_however_long_the_keys_are`, `overwriting_without_end_takes_no_more_memory` |
-//! | 25 | an untrusted length is allocated | `any_files_in_a_folder_are_opened_or_refused_and_never_a_panic_or_a_large_allocation`, `a_record_that_claims_a_value_of_one_gibibyte_is_refused` |
+//! | 25 | an untrusted length is allocated | `any_files_in_a_folder_are_opened_or_refused_and_never_a_panic_or_a_large_allocation`, `a_record_that_claims_a_value_of_one_gibibyte_is_refused`, `an_absurd_number_under_a_right_checksum_is_refused_or_refuses_writes_and_never_a_panic` |
 //! | 26 | an empty or corrupt snapshot blocks opening | `a_file_that_repeats_others_may_be_cut_at_every_byte_or_missing_and_blocks_nothing`, `a_file_that_repeats_another_store_or_an_earlier_one_is_not_believed` |
 //! | 27 | one panic under a lock poisons everything | `after_a_panic_under_the_writers_lock_writes_are_refused_by_an_error_and_reads_are_right`, `after_a_panic_of_the_compaction_thread_writes_go_on_and_closing_tells` |
 
