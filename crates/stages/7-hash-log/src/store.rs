@@ -118,6 +118,10 @@ impl Store {
     pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
         let writer = self.writer_of_any()?;
         self.poison.check()?;
+        // What a panic left half-done under these, the writer would build upon.
+        if self.syncing.is_poisoned() || self.list.is_poisoned() {
+            return Err(Error::panicked());
+        }
         Ok(writer)
     }
 
