@@ -8,7 +8,7 @@
 //! | 8 | 8 | the segment's number |
 //! | 16 | 8 | how many records the segment has, as its footer says |
 //! | 24 | 8 | how many bytes stand before the footer, as it says |
-//! | 32 | 4 | the CRC-32 of those bytes, as it says |
+//! | 32 | 4 | the checksum of the records, as it says |
 //! | 36 | 8 | how many entries follow |
 //! | 44 | | the entries, rising by offset |
 //! | | 4 | CRC-32 of everything before |
