@@ -1,13 +1,15 @@
 //! The bytes of a store, field by field, for the pages on formats.
 //!
-//! The store is a real one, made on a disk in memory by the few operations of [`SCRIPT`]; nothing in it depends
-//! on the clock or on chance, so the same code gives the same bytes.
+//! The store is a real one, made on a disk in memory by the few operations of [`SCRIPT`], where nothing in it depends
+//! on the clock or on chance, so that the same code gives the same bytes. A store into which chance enters is read from
+//! a folder of the repository instead.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use logladder::disk::RecordingDisk;
 use logladder::{Field, Stage, SyncPolicy};
 
@@ -21,6 +23,9 @@ const SCRIPT: [(&[u8], Option<&[u8]>); 4] = [
 
 /// Bytes on a line.
 const WIDTH: usize = 12;
+
+/// So many lines of a field are shown.
+const LINES: usize = 4;
 
 /// Every file of a store of this stage after [`SCRIPT`] and `close`, field by field.
 ///
@@ -39,8 +44,29 @@ pub(crate) fn dump(stage: &Stage) -> Result<String> {
     }
     store.close()?;
 
+    Ok(fields_of(stage, disk.tree().files()))
+}
+
+/// Every file of the store of this stage that is kept in `folder`, field by field.
+///
+/// # Errors
+///
+/// The folder or a file cannot be read.
+pub(crate) fn dump_of_folder(stage: &Stage, folder: &Path) -> Result<String> {
+    let listing = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let paths = listing.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    let read = |path: PathBuf| -> Result<(PathBuf, Vec<u8>)> {
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok((path, bytes))
+    };
+    let mut files = paths.into_iter().map(read).collect::<Result<Vec<_>>>()?;
+    files.sort();
+    Ok(fields_of(stage, files.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice()))))
+}
+
+fn fields_of<'f>(stage: &Stage, files: impl Iterator<Item = (&'f Path, &'f [u8])>) -> String {
     let mut text = String::new();
-    for (path, bytes) in disk.tree().files() {
+    for (path, bytes) in files {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if !text.is_empty() {
             text.push('\n');
@@ -53,7 +79,7 @@ pub(crate) fn dump(stage: &Stage) -> Result<String> {
             write_field(&mut text, field, bytes, name_width);
         }
     }
-    Ok(text)
+    text
 }
 
 fn write_field(text: &mut String, field: &Field, bytes: &[u8], name_width: usize) {
@@ -67,7 +93,10 @@ fn write_field(text: &mut String, field: &Field, bytes: &[u8], name_width: usize
     let line = format!("{:>6}  {first:<35}  {name:<name_width$}  {meaning}", place.start);
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}", line.trim_end());
-    for more in lines {
+    for more in lines.by_ref().take(LINES - 1) {
         let _ = writeln!(text, "        {more}");
+    }
+    if lines.next().is_some() {
+        let _ = writeln!(text, "        … up to {}", place.end);
     }
 }

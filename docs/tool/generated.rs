@@ -16,6 +16,7 @@
 //! | `stages` | the table of stages, with links |
 //! | `durability` | what each stage survives under each policy |
 //! | `bytes STAGE` | the files of a store after a few operations, field by field |
+//! | `bytes STAGE FOLDER` | the files of a store that is kept in a folder of the repository, field by field |
 //! | `results FILE.json NAME` | the tables of this name that a benchmark has written; `run` says what it ran where |
 //!
 //! Other names belong to other commands, which measure: see [`ELSEWHERE`].
@@ -148,8 +149,13 @@ fn content(book: &Book, page: &Page, what: &str) -> Result<Option<String>> {
         "stages" => stages::table(page),
         "durability" => durability(),
         "bytes" => {
-            let stage = logladder::stage(argument).with_context(|| format!("no stage `{argument}`"))?;
-            format!("```text\n{}```\n", bytes::dump(stage)?)
+            let (name, folder) = argument.split_once(' ').unwrap_or((argument, ""));
+            let stage = logladder::stage(name).with_context(|| format!("no stage `{name}`"))?;
+            let dump = match folder {
+                "" => bytes::dump(stage)?,
+                folder => bytes::dump_of_folder(stage, &book.root.join(folder))?,
+            };
+            format!("```text\n{dump}```\n")
         }
         "results" => {
             let (path, name) =
@@ -170,7 +176,7 @@ fn head(source: &str) -> String {
         .collect()
 }
 
-/// The tables of a Markdown text. A link to an item is a link only for rustdoc, and becomes code.
+/// The tables of a Markdown text. A link to an item is a link only for rustdoc, and becomes code or text.
 fn tables(markdown: &str) -> Vec<String> {
     let is_row = |line: &&str| line.starts_with('|');
     let mut tables = Vec::new();
@@ -178,7 +184,7 @@ fn tables(markdown: &str) -> Vec<String> {
     while lines.peek().is_some() {
         let mut table = String::new();
         while let Some(row) = lines.next_if(is_row) {
-            table.push_str(&row.replace("[`", "`").replace("`]", "`"));
+            table.push_str(&without_item_links(row).replace("[`", "`").replace("`]", "`"));
             table.push('\n');
         }
         if !table.is_empty() {
@@ -187,6 +193,27 @@ fn tables(markdown: &str) -> Vec<String> {
         while lines.next_if(|line| !is_row(line)).is_some() {}
     }
     tables
+}
+
+/// A link such as `[there](super::there)` leads somewhere only in rustdoc: its text is left.
+fn without_item_links(row: &str) -> String {
+    let mut text = String::new();
+    let mut rest = row;
+    while let Some((before, link)) = rest.split_once('[') {
+        text.push_str(before);
+        rest = match link.split_once("](").and_then(|(label, behind)| Some((label, behind.split_once(')')?)))
+        {
+            Some((label, (target, behind))) if target.contains("::") && !label.contains('[') => {
+                text.push_str(label);
+                behind
+            }
+            _ => {
+                text.push('[');
+                link
+            }
+        };
+    }
+    text + rest
 }
 
 fn durability() -> String {
@@ -214,8 +241,10 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_told_apart_and_links_to_items_become_code() {
+    fn tables_are_told_apart_and_links_to_items_become_code_or_text() {
         assert_eq!(tables("a\n| b |\n| [`c`] |\n\n| d |\n"), ["| b |\n| `c` |\n", "| d |\n"]);
+        let row = "| [1], [more](super::extra), and [a page](page.md) |\n";
+        assert_eq!(tables(row), ["| [1], more, and [a page](page.md) |\n"]);
     }
 
     #[test]
