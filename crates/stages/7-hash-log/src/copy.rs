@@ -179,12 +179,7 @@ impl<'s> Copying<'s> {
     }
 
     fn begin(&mut self, first_sequence: u64) -> Result<Output> {
-        let id = {
-            let mut list = self.store.list()?;
-            let id = list.next_segment;
-            list.next_segment += 1;
-            id
-        };
+        let id = self.store.next_segment()?;
         let temporary = self.store.folder.path(&(segment_name(id) + TEMPORARY_SUFFIX));
         let file = self.store.disk().create(&temporary)?;
         self.files.push(temporary);

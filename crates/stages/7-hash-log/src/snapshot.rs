@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use logladder_engine::{Result, Visit};
 
-use crate::catalog::Segments;
+use crate::catalog::{Catalog, Segments};
 use crate::index::Location;
 use crate::store::Store;
 
@@ -21,20 +21,26 @@ pub(crate) struct Snapshot {
 impl Store {
     /// The store of this moment. Writers wait while the index is copied, some ten nanoseconds a key.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
-        let writer = self.published_or_poisoned_writer()?;
-        let index = self.catalog.index();
-        let segments = self.catalog.segments();
+        let unchanged = self.published_or_poisoned_writer()?;
+        Snapshot::of(&self.catalog, self.options.versions, unchanged)
+    }
+}
+
+impl Snapshot {
+    /// What the catalog shows. While `unchanged` is held nobody changes it; it is given back as early as can be.
+    pub(crate) fn of<G>(catalog: &Catalog, versions: usize, unchanged: G) -> Result<Self> {
+        let segments = catalog.segments();
         let mut places = Vec::new();
-        for shard in index.shards().flatten() {
+        for shard in catalog.index().shards().flatten() {
             places.extend(shard.table().slots().filter_map(|slot| Some((slot.print(), slot.location()?))));
         }
-        drop(writer);
-        if self.options.versions > 1 {
+        drop(unchanged);
+        if versions > 1 {
             keep_newest(&mut places, &segments)?;
         }
         let mut places: Vec<Location> = places.into_iter().map(|(_, place)| place).collect();
         places.sort_unstable();
-        Ok(Snapshot { places, segments })
+        Ok(Self { places, segments })
     }
 }
 

@@ -135,6 +135,22 @@ impl Store {
         self.list.lock().map_err(|_| Error::panicked())
     }
 
+    /// The number of a segment that is made now.
+    ///
+    /// # Errors
+    ///
+    /// There is none left.
+    pub(crate) fn next_segment(&self) -> Result<u64> {
+        let mut list = self.list()?;
+        let id = list.next_segment;
+        let spent = || {
+            let spent = io::Error::other("all numbers are used: copy its keys into a new store");
+            Error::io("number another segment in", self.folder.dir(), spent)
+        };
+        list.next_segment = id.checked_add(1).ok_or_else(spent)?;
+        Ok(id)
+    }
+
     /// Changes the list of the store's segments, and puts it on the disk.
     ///
     /// # Errors

@@ -66,6 +66,16 @@ impl TailSegment {
         Ok(Self { header, path, map, contents, live_bytes: 0, torn_end })
     }
 
+    /// Takes in what a segment that is being written has so far, up to where its valid records end.
+    ///
+    /// # Errors
+    ///
+    /// None: what stands behind them is not looked at.
+    pub(crate) fn unfinished(path: PathBuf, header: SegmentHeader, bytes: Map) -> Result<Self> {
+        let contents = Contents::of(&bytes, &header, Hints::WhereSmall)?;
+        Ok(Self { header, path, map: bytes, contents, live_bytes: 0, torn_end: None })
+    }
+
     /// That these, in the order of the log, follow each other, as far as they hold anything. Where one has lost its
     /// end, those behind it are emptied.
     ///

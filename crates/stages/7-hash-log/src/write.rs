@@ -281,11 +281,7 @@ impl Store {
     /// It is on the disk before the manifest lists it, and is listed before anything is appended to it. So a
     /// listed segment is always there, and one that is not listed holds nothing.
     fn begin_next(&self, writer: &mut Writer, needed: u64) -> Result<Growing> {
-        let id = {
-            let mut list = self.list()?;
-            list.next_segment += 1;
-            list.next_segment - 1
-        };
+        let id = self.next_segment()?;
         let (header, file, capacity) = self.create_segment(id, writer.next_sequence, needed)?;
         let seat = self.catalog.add(Segment::growing(header, Arc::clone(&file)))?;
         self.install(|list| {

@@ -23,14 +23,12 @@ fn write_until_it_panics(store: &HashLog) -> Result<(), [Contents; 2]> {
     for number in 0..12_u8 {
         let (key, value) = (vec![number % 7], vec![number; 20]);
         let outcome = catch_unwind(AssertUnwindSafe(|| store.set(&key, &value)));
-        match outcome {
-            Ok(set) => set.unwrap(),
-            Err(_) => {
-                let mut with_it = acknowledged.clone();
-                with_it.insert(key, value);
-                return Err([acknowledged, with_it]);
-            }
-        }
+        let Ok(set) = outcome else {
+            let mut with_it = acknowledged.clone();
+            with_it.insert(key, value);
+            return Err([acknowledged, with_it]);
+        };
+        set.unwrap();
         acknowledged.insert(key, value);
     }
     Ok(())

@@ -1,0 +1,132 @@
+//! Reading a store that someone else has open: what a [`Reader`] shows, and what it leaves alone.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use logladder_disk::{OpenOn, RecordingDisk};
+use logladder_engine::{Atomic, Batch, Compact, Engine, Error, Open};
+use logladder_hash_log::{Compaction, HashLog, Options, Reader};
+
+const DIR: &str = "/store";
+
+fn options() -> Options {
+    Options::default().with_segment_bytes(300).with_compaction(Compaction::OnDemand)
+}
+
+fn shown(reader: &Reader) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut shown = BTreeMap::new();
+    reader
+        .for_each(&mut |key, value| {
+            assert!(shown.insert(key.to_vec(), value.to_vec()).is_none(), "each key once");
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    for (key, value) in &shown {
+        assert_eq!(reader.get(key).unwrap().as_ref(), Some(value));
+    }
+    assert_eq!(reader.live_keys(), shown.len() as u64);
+    shown
+}
+
+#[test]
+fn it_shows_what_was_acknowledged_before_it_was_opened_or_refreshed_and_changes_nothing() {
+    let disk = RecordingDisk::new();
+    let store = HashLog::open_on(Arc::new(disk.clone()), Path::new(DIR), options()).unwrap();
+    store.set(b"first", b"one").unwrap();
+    let follower = Reader::open_on(Arc::new(disk.clone()), Path::new(DIR), options()).unwrap();
+    let mut map = BTreeMap::from([(b"first".to_vec(), b"one".to_vec())]);
+    for step in 0..120_u8 {
+        let key = vec![step % 11];
+        match step % 10 {
+            3 => {
+                store.delete(&key).unwrap();
+                map.remove(&key);
+            }
+            5 => {
+                let mut batch = Batch::new();
+                batch.set(&key, b"of a batch").set(b"also", &[step]).delete(&[step % 3]);
+                store.write(&batch).unwrap();
+                map.insert(key, b"of a batch".to_vec());
+                map.insert(b"also".to_vec(), vec![step]);
+                map.remove(&vec![step % 3]);
+            }
+            7 if step % 30 == 7 => drop(store.compact().unwrap()),
+            8 => store.seal().unwrap(),
+            _ => {
+                store.set(&key, &[step; 30]).unwrap();
+                map.insert(key, vec![step; 30]);
+            }
+        }
+        let ops = disk.op_count();
+        let fresh = Reader::open_on(Arc::new(disk.clone()), Path::new(DIR), options()).unwrap();
+        assert_eq!(shown(&fresh), map, "step {step}, opened");
+        if step % 4 != 0 {
+            follower.refresh().unwrap();
+            assert_eq!(shown(&follower), map, "step {step}, refreshed");
+        }
+        assert_eq!(disk.op_count(), ops, "a reader changes nothing");
+    }
+}
+
+#[test]
+fn what_it_shows_stays_as_it_was_until_it_is_refreshed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = HashLog::open(dir.path(), options()).unwrap();
+    for key in 0..40_u8 {
+        store.set(&[key], &[key; 20]).unwrap();
+    }
+    let reader = Reader::open(dir.path(), options()).unwrap();
+    let before = shown(&reader);
+    for key in 0..40_u8 {
+        store.set(&[key], b"new").unwrap();
+    }
+    store.compact().unwrap();
+    assert_eq!(shown(&reader), before, "the segments it reads are gone from the folder, and it has them");
+    reader.refresh().unwrap();
+    assert!(shown(&reader).values().all(|value| value == b"new"));
+}
+
+#[test]
+fn beside_a_writer_that_rotates_and_compacts_it_never_fails_and_never_goes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = HashLog::open(dir.path(), options().with_segment_bytes(2_000)).unwrap();
+    store.set(b"count", &0_u64.to_be_bytes()).unwrap();
+    let acknowledged = AtomicU64::new(0);
+    let is_over = || acknowledged.load(Ordering::SeqCst) == 4_000;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for count in 1..=4_000_u64 {
+                store.set(b"count", &count.to_be_bytes()).unwrap();
+                acknowledged.store(count, Ordering::SeqCst);
+                store.set(&count.to_le_bytes()[..1], b"something else").unwrap();
+                if count % 200 == 0 {
+                    store.compact().unwrap();
+                }
+            }
+        });
+        let reader = Reader::open(dir.path(), options()).unwrap();
+        let mut seen = 0;
+        while !is_over() || seen < 4_000 {
+            let floor = acknowledged.load(Ordering::SeqCst);
+            reader.refresh().unwrap();
+            let value = reader.get(b"count").unwrap().unwrap();
+            let count = u64::from_be_bytes(value.try_into().unwrap());
+            assert!(count >= floor && count >= seen, "{count}, after {floor} and {seen}");
+            seen = count;
+        }
+    });
+}
+
+#[test]
+fn a_folder_without_a_store_is_refused_and_gets_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = Reader::open(dir.path(), Options::default());
+    assert!(matches!(refused, Err(Error::ForeignStore { .. })), "{refused:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    assert!(Reader::open(&dir.path().join("absent"), Options::default()).is_err());
+}
