@@ -109,6 +109,7 @@
 mod background;
 mod backup;
 mod catalog;
+mod check;
 mod choose;
 mod close;
 mod commit;
@@ -116,6 +117,7 @@ mod compact;
 mod copy;
 mod describe;
 mod engine;
+mod evidence;
 mod files;
 mod follow;
 mod format;
@@ -124,15 +126,19 @@ mod load;
 mod look;
 mod options;
 mod parallel;
+mod problem;
 mod read;
 mod reader;
 mod recover;
+mod runs;
+mod salvage;
 mod scan;
 mod seal;
 mod segment;
 mod snapshot;
 mod store;
 mod tail;
+mod untouched;
 mod usage;
 mod write;
 
@@ -143,9 +149,12 @@ pub use logladder_engine::{
     VisitVersion, Write,
 };
 
+pub use check::{CheckReport, Progress, check, check_with};
 pub use describe::describe;
 pub use engine::HashLog;
 pub use options::{Compaction, Hints, Options};
+pub use problem::{Problem, Severity};
 pub use read::ValueRef;
 pub use reader::Reader;
+pub use salvage::{Salvaged, salvage, salvage_with};
 pub use usage::SegmentUsage;

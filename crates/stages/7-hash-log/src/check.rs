@@ -1,0 +1,288 @@
+//! Checking a store: every byte of every file is read, and nothing is changed.
+//!
+//! Opening believes what it need not read: the values of sealed segments, and what a hint or a checkpoint repeats. A
+//! check reads all of it, and goes on behind each problem.
+
+mod segment;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use logladder_disk::{Disk, LOCK_FILE, Map, RealDisk, TEMPORARY_SUFFIX, TORN_INFIX};
+use logladder_engine::Result;
+
+use crate::evidence::{Evidence, Listed};
+use crate::files::{CHECKPOINT, FileKind, hint_name, segment_name};
+use crate::format::checkpoint::{Checkpoint, mark_of};
+use crate::format::header::SegmentHeader;
+use crate::format::{checksum_matches, hint};
+use crate::problem::{Problem, Severity};
+use crate::runs::footer_of;
+use crate::scan;
+use crate::seal::hint_of;
+use crate::tail::TailSegment;
+use crate::untouched::{Untouched, claim};
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// Everything that is to be said, by file and offset. Remarks are among it.
+    pub problems: Vec<Problem>,
+    /// How many files were read.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many whole sets and deletes are in the store's segments, of use or not.
+    pub records: u64,
+    /// How many keys have a value by these.
+    pub keys: u64,
+}
+
+impl CheckReport {
+    /// Whether there is nothing but remarks.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.worst().is_none_or(|worst| worst == Severity::Remark)
+    }
+
+    /// How bad the worst problem is, if there is one.
+    #[must_use]
+    pub fn worst(&self) -> Option<Severity> {
+        self.problems.iter().map(|problem| problem.severity).max()
+    }
+}
+
+/// How far a check or a salvage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress<'p> {
+    /// The file that comes next.
+    pub path: &'p Path,
+    /// Bytes of the files before it.
+    pub done: u64,
+    /// Bytes of all files.
+    pub total: u64,
+}
+
+/// Reads every byte of the store in `dir`, and reports what is wrong. No file is changed, and none is added.
+///
+/// It goes on behind a problem, to the next record and the next file. It needs memory for the largest file, and some
+/// 50 bytes a key.
+///
+/// # Errors
+///
+/// [`Error::Locked`] if the store is open, [`Error::ForeignStore`] if there is none of this stage,
+/// [`Error::UnsupportedVersion`], or the system refused to list the folder. A file that cannot be read is a problem in
+/// the report.
+///
+/// ```
+/// # use logladder_engine::{Engine, Open};
+/// # let dir = tempfile::tempdir().unwrap();
+/// let store = logladder_hash_log::HashLog::open(dir.path(), Default::default())?;
+/// store.set(b"name", b"anna")?;
+/// Box::new(store).close()?;
+///
+/// let report = logladder_hash_log::check(dir.path())?;
+/// assert!(report.is_healthy());
+/// assert_eq!((report.records, report.keys), (1, 1));
+/// # Ok::<(), logladder_engine::Error>(())
+/// ```
+///
+/// [`Error::Locked`]: logladder_engine::Error::Locked
+/// [`Error::ForeignStore`]: logladder_engine::Error::ForeignStore
+/// [`Error::UnsupportedVersion`]: logladder_engine::Error::UnsupportedVersion
+pub fn check(dir: &Path) -> Result<CheckReport> {
+    check_with(RealDisk::shared(), dir, &mut |_| ())
+}
+
+/// [`check`] on any disk. Before each file, `progress` is told how far it is.
+///
+/// # Errors
+///
+/// As [`check`].
+pub fn check_with(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<CheckReport> {
+    let folder = Untouched::open(disk, dir)?;
+    let evidence = Evidence::in_folder(&folder)?;
+    look_over(&folder, &evidence, progress)
+}
+
+/// Checks everything in `folder`.
+///
+/// # Errors
+///
+/// None: what cannot be read is a problem in the report.
+pub(crate) fn look_over(
+    folder: &Untouched,
+    evidence: &Evidence,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<CheckReport> {
+    let total = folder.entries.iter().map(|entry| entry.len).sum();
+    let mut checker = Checker {
+        folder,
+        evidence,
+        report: CheckReport { problems: evidence.problems.clone(), ..CheckReport::default() },
+        newest: HashMap::new(),
+        tail: Vec::new(),
+    };
+    let mut done = 0;
+    for entry in &folder.entries {
+        let path = folder.path(&entry.name);
+        progress(Progress { path: &path, done, total });
+        done += entry.len;
+        if entry.is_dir {
+            checker.folder_among_files(&entry.name);
+        } else {
+            checker.file(&entry.name, entry.len)?;
+        }
+    }
+    checker.tail_as_a_whole();
+    Ok(checker.finish())
+}
+
+struct Checker<'c> {
+    folder: &'c Untouched,
+    evidence: &'c Evidence,
+    report: CheckReport,
+    /// Of each key, by its hash of 128 bits: the highest number of a record, and whether that gives it a value.
+    newest: HashMap<[u64; 2], (u64, bool)>,
+    /// The segments of the tail that have no damage of their own, by number.
+    tail: Vec<TailSegment>,
+}
+
+impl Checker<'_> {
+    fn say(&mut self, severity: Severity, name: &str, offset: u64, what: impl Into<String>) {
+        self.report.problems.push(Problem::new(severity, &self.folder.path(name), offset, what));
+    }
+
+    fn folder_among_files(&mut self, name: &str) {
+        if FileKind::of(name).is_some() || name == LOCK_FILE {
+            let what = "a folder stands where a file of the store belongs: move it away";
+            self.say(Severity::Damage, name, 0, what);
+        } else {
+            self.say(Severity::Remark, name, 0, "it is a folder, and none of the store's");
+        }
+    }
+
+    fn file(&mut self, name: &str, len: u64) -> Result<()> {
+        self.report.files += 1;
+        self.report.bytes += len;
+        let kind = FileKind::of(name);
+        if kind.is_none() && name != LOCK_FILE {
+            self.other_file(name);
+            return Ok(());
+        }
+        let bytes = match self.folder.read(name) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let is_cache = matches!(kind, Some(FileKind::Checkpoint | FileKind::Hint(_)));
+                let severity = if is_cache { Severity::Harmless } else { Severity::Damage };
+                self.report.problems.push(Problem::of_error(severity, &self.folder.path(name), error));
+                return Ok(());
+            }
+        };
+        match kind {
+            None => self.lock_file(&bytes),
+            // It was looked at before all others.
+            Some(FileKind::Manifest) => {}
+            Some(FileKind::Checkpoint) => self.checkpoint(bytes),
+            Some(FileKind::Segment(id)) => self.segment(id, bytes)?,
+            Some(FileKind::Hint(id)) => self.hint(id, &bytes)?,
+        }
+        Ok(())
+    }
+
+    fn other_file(&mut self, name: &str) {
+        let whole = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
+        let base = whole.split_once(TORN_INFIX).map_or(whole, |(base, _)| base);
+        let what = if FileKind::of(base).is_none() {
+            "it is no file of the store"
+        } else if name.ends_with(TEMPORARY_SUFFIX) {
+            "an interrupted write left it, and the next open removes it"
+        } else {
+            "an earlier open cut this off an unfinished write, and kept it"
+        };
+        self.say(Severity::Remark, name, 0, what);
+    }
+
+    fn lock_file(&mut self, bytes: &[u8]) {
+        let line = claim();
+        if line.as_bytes() == bytes {
+            return;
+        }
+        if line.as_bytes().starts_with(bytes) {
+            self.say(Severity::Harmless, LOCK_FILE, 0, "it is not finished, and the next open writes it");
+            return;
+        }
+        let same = line.bytes().zip(bytes).take_while(|(right, found)| right == *found).count();
+        self.say(Severity::Damage, LOCK_FILE, same as u64, format!("it should say `{}`", line.trim_end()));
+    }
+
+    fn checkpoint(&mut self, bytes: Vec<u8>) {
+        let Some(manifest) = &self.evidence.manifest else {
+            self.say(Severity::Remark, CHECKPOINT, 0, "it cannot be compared: there is no whole manifest");
+            return;
+        };
+        if Checkpoint::decode(Map::of_bytes(bytes.into()), mark_of(&manifest.encode())).is_none() {
+            let what = "it is damaged, or of an earlier state of the store; the next open does without it";
+            self.say(Severity::Harmless, CHECKPOINT, 0, what);
+        }
+    }
+
+    /// A hint says what its segment does, or it is of no use.
+    fn hint(&mut self, id: u64, bytes: &[u8]) -> Result<()> {
+        let (name, segment) = (hint_name(id), segment_name(id));
+        if matches!(self.evidence.listed(id), Listed::Before | Listed::Nowhere) {
+            self.say(Severity::Remark, &name, 0, "its segment is not listed, and the next open removes it");
+            return Ok(());
+        }
+        let whole = bytes
+            .split_last_chunk::<4>()
+            .filter(|(rest, crc)| checksum_matches(u32::from_le_bytes(**crc), &[rest]));
+        if whole.is_none() {
+            self.say(Severity::Harmless, &name, 0, "its checksum differs; the next open does without it");
+            return Ok(());
+        }
+        // A segment that cannot be read has been said to be.
+        let Ok(records) = self.folder.read(&segment) else { return Ok(()) };
+        let Some(footer) = footer_of(&records) else {
+            self.say(
+                Severity::Remark,
+                &name,
+                0,
+                format!("it cannot be compared: {segment} has no whole footer"),
+            );
+            return Ok(());
+        };
+        if hint::decode(bytes, id, &footer).is_none() {
+            let what = format!("it is of another state of {segment}; the next open does without it");
+            self.say(Severity::Harmless, &name, 0, what);
+            return Ok(());
+        }
+        let path = self.folder.path(&segment);
+        let Ok(header) = SegmentHeader::decode(&path, self.evidence.mark, id, &records) else {
+            return Ok(());
+        };
+        let is_whole = scan::survey(&records, &header, |_| Ok(()))?.check_sealed().is_ok();
+        let right = hint_of(&records, &header, &footer)?;
+        if is_whole && right != bytes {
+            let same = right.iter().zip(bytes).take_while(|(right, found)| right == found).count();
+            let what = format!("it contradicts {segment}, and opening believes it: remove it");
+            self.say(Severity::Damage, &name, same as u64, what);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> CheckReport {
+        self.report.keys = self.newest.values().filter(|(_, has_value)| *has_value).count() as u64;
+        let problems = &mut self.report.problems;
+        problems.sort_by(|a, b| (&a.path, a.offset, &a.what).cmp(&(&b.path, b.offset, &b.what)));
+        problems.dedup_by(|a, b| (&a.path, a.offset, &a.what) == (&b.path, b.offset, &b.what));
+        self.report
+    }
+}
