@@ -26,7 +26,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use logladder_disk::crash::{Loss, Recording, Tree};
 use logladder_disk::{OpenOn, RecordingDisk};
 use logladder_engine::{Batch, Change, Engine, Error, Expiry, Iterate, Open, SyncPolicy, Version};
-use logladder_hash_log::{Compaction, HashLog, Hints, Options};
+use logladder_hash_log::{Compaction, HashLog, Hints, Options, check};
 use tempfile::TempDir;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v1");
@@ -303,9 +303,10 @@ fn a_store_of_format_version_1_opens_with_exactly_its_contents() {
 }
 
 #[test]
-fn a_store_of_format_version_1_has_its_versions_and_its_changes() {
+fn a_store_of_format_version_1_is_sound_and_has_its_versions_and_its_changes() {
     for stored in STORES {
         let dir = copy_of(stored.name);
+        assert_eq!(check(dir.path()).unwrap().problems, [], "{}", stored.name);
         let store = HashLog::open(dir.path(), writing().with_versions(3)).unwrap();
         assert_eq!(versions(&store), stored.versions, "{}", stored.name);
         assert_eq!(changes(&store), stored.changes, "{}", stored.name);
