@@ -18,6 +18,11 @@ pub(crate) const NEW: &str = "/new";
 
 pub(crate) type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
 
+/// One of so many is tried, or each of them with `LOGLADDER_BITS=all`.
+pub(crate) fn one_in(many: usize) -> usize {
+    if std::env::var("LOGLADDER_BITS").as_deref() == Ok("all") { 1 } else { many }
+}
+
 pub(crate) fn options() -> Options {
     Options::default()
         .with_segment_bytes(260)

@@ -1,4 +1,4 @@
-//! Every bit of every file of small stores, flipped.
+//! Every bit of every file of small stores, flipped. One in three is tried, and all with `LOGLADDER_BITS=all`.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use logladder_disk::RecordingDisk;
 use logladder_hash_log::Severity;
 
 use crate::bench::{
-    Contents, bytes, check, close, contents, names, open, places, problems, salvage, segments,
+    Contents, bytes, check, close, contents, names, one_in, open, places, problems, salvage, segments,
     with_flipped_bit, write_story,
 };
 
@@ -44,9 +44,10 @@ fn a_healthy_store_has_no_problem_and_is_counted() {
     }
 }
 
-/// Which bits of a file are tried: all of the first thousand bytes, and some of a long checkpoint.
+/// Which bits of a file are tried: one in some, which are others in each byte; fewer of the end of a long checkpoint.
 fn bits(len: usize) -> impl Iterator<Item = usize> {
-    (0..len * 8).filter(|bit| *bit < 8_000 || bit % 397 == 0)
+    let (step, long_step) = (one_in(3), one_in(997));
+    (0..len * 8).filter(move |bit| if *bit < 8_000 { bit % step == 0 } else { bit % long_step == 0 })
 }
 
 #[test]
@@ -104,8 +105,8 @@ fn of_a_store_with_a_flipped_bit_every_key_whose_newest_record_is_whole_is_salva
         for name in names(&disk) {
             let whole = bytes(&disk, &name);
             let places = if name.ends_with(".log") { places(&whole) } else { Vec::new() };
-            // Three bits of each byte of a segment, in turn; fewer of the others, which hold no data.
-            let step = if name.ends_with(".log") { 3 } else { 101 };
+            // Fewer of the other files, which hold no data.
+            let step = if name.ends_with(".log") { 1 } else { one_in(37) };
             for bit in bits(whole.len()).filter(|bit| bit % step == 0) {
                 let (salvaged, _) = salvage(&with_flipped_bit(&disk, &name, bit));
                 let hit = places.iter().find(|place| place.bytes.contains(&(bit / 8)) && !place.is_mark);

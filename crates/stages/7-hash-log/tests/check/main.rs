@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod crashes;
 mod flips;
 mod folders;
 mod looks;
