@@ -15,8 +15,8 @@ pub trait Backup {
     /// the two share nothing that a write or a compaction of either changes.
     ///
     /// Until the call has returned, a crash leaves nothing in `dir` that opens as a store with less in it than that:
-    /// opening it says that it is no store, or finds everything. Where no file has been made yet, it finds a new,
-    /// empty store, as in any empty folder.
+    /// opening it says that it is no store, or finds everything. Where nothing but the file of the lock has been made
+    /// yet, it finds a new, empty store, as in any empty folder.
     ///
     /// # Errors
     ///
