@@ -31,7 +31,7 @@ use child::ledger::Ledger;
 use child::steps::{perform, step};
 use child::{Running, cheap_folder, number, say, task};
 use logladder_engine::{Compact, Engine, Open, SyncPolicy};
-use logladder_hash_log::{Compaction, HashLog, Options};
+use logladder_hash_log::{Compaction, HashLog, Hints, Options};
 
 /// So often a process is killed, unless the environment says otherwise.
 const KILLS: u64 = 100;
@@ -72,6 +72,8 @@ fn options(what: (u64, u64, u64)) -> Options {
         .with_segment_bytes(one_of(&[300, 1_000, 4_000, 4_000, 16_000, 64_000], (what, "segments")))
         .with_sync(one_of(&policies, (what, "sync")))
         .with_compaction(one_of(&compactions, (what, "compaction")))
+        .with_versions(one_of(&[1, 1, 1, 3], (what, "versions")))
+        .with_hints(one_of(&[Hints::WhereSmall, Hints::Always], (what, "hints")))
 }
 
 /// The second process: one session after the other, until it is killed.

@@ -1,6 +1,8 @@
 //! What a writer does, step by step: settled by the seed, so that the process that writes and the one that checks need
 //! not tell each other.
 
+use std::time::{Duration, SystemTime};
+
 use logladder_engine::{Batch, Engine, Result};
 
 use super::draw::{below, one_of};
@@ -40,12 +42,23 @@ pub(crate) fn key(writer: u64, slot: u64) -> Vec<u8> {
     format!("writer {writer} key {slot}").into_bytes()
 }
 
-/// Does a step.
+/// Does a step. Which of the ways to set a value is taken, its length decides.
 pub(crate) fn perform(store: &dyn Engine, changes: &[Change]) -> Result<()> {
-    match (changes, store.as_atomic()) {
-        ([(key, Some(value))], _) => store.set(key, value),
-        ([(key, None)], _) => store.delete(key),
-        (changes, Some(atomic)) => {
+    match (changes, store.as_atomic(), store.as_expire()) {
+        ([(key, Some(value))], _, Some(expire)) if value.len() % 7 == 3 => {
+            // Not before this test is done.
+            expire.set_until(key, value, SystemTime::now() + Duration::from_hours(24))
+        }
+        ([(key, Some(value))], Some(atomic), _) if value.len() % 7 == 5 => {
+            // Nobody else writes the key.
+            let before = store.get(key)?;
+            let is_set = atomic.compare_and_set(key, before.as_deref(), Some(value))?;
+            assert!(is_set, "another writer has changed {}", key.escape_ascii());
+            Ok(())
+        }
+        ([(key, Some(value))], ..) => store.set(key, value),
+        ([(key, None)], ..) => store.delete(key),
+        (changes, Some(atomic), _) => {
             let mut batch = Batch::new();
             for (key, value) in changes {
                 match value {
@@ -55,6 +68,6 @@ pub(crate) fn perform(store: &dyn Engine, changes: &[Change]) -> Result<()> {
             }
             atomic.write(&batch)
         }
-        (_, None) => panic!("the store has no batches"),
+        (_, None, _) => panic!("the store has no batches"),
     }
 }

@@ -10,13 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime};
 
 use cap::Cap;
 use logladder_disk::crash::Tree;
 use logladder_disk::sabotage::{self, Rule};
 use logladder_disk::{LOCK_FILE, OpenOn, RecordingDisk};
-use logladder_engine::{Compact, Engine, Error, Iterate};
-use logladder_hash_log::{Compaction, HashLog, Options, describe};
+use logladder_engine::{Atomic, Batch, Changes, Compact, Engine, Error, Expire, Iterate};
+use logladder_hash_log::{Compaction, HashLog, Hints, Options, describe};
 
 /// It counts what is allocated.
 #[global_allocator]
@@ -25,7 +26,7 @@ static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 const DIR: &str = "/store";
 
 /// The names that files may have: the store's own, what its work leaves beside them, and a stranger's.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 18] = [
     LOCK_FILE,
     "MANIFEST",
     "segment-0000000001.log",
@@ -35,6 +36,8 @@ const NAMES: [&str; 16] = [
     "segment-0000000003.log",
     "segment-0000000003.hint",
     "segment-0000000004.log",
+    "segment-0000000005.log",
+    "segment-0000000005.hint",
     "CHECKPOINT",
     "segment-4294967295.log",
     "segment-9999999999.log",
@@ -165,15 +168,24 @@ static WRITTEN: LazyLock<Written> = LazyLock::new(|| {
         let values = written.entry(key.to_vec()).or_default();
         values.extend(value.map(<[u8]>::to_vec));
     }
+    for (key, value) in [(&b"name"[..], &b"dora"[..]), (b"city", b"Oslo"), (b"empty", b"until")] {
+        written.entry(key.to_vec()).or_default().insert(value.to_vec());
+    }
     written
 });
 
-/// A store that was closed; one that was not, and has several segments; and one that was compacted and then not closed.
+/// A store that was closed; one that was not, and has several segments; one that was compacted and then not closed; and
+/// one that keeps versions, and was closed.
 pub(crate) static STORES: LazyLock<Vec<Files>> = LazyLock::new(|| {
-    [0, 1, 2]
+    [0, 1, 2, 3]
         .map(|kind| {
             let disk = RecordingDisk::new();
-            let store = open(&disk, if kind == 0 { 4_096 } else { 200 });
+            let options = options(if kind == 0 { 4_096 } else { 200 })
+                .with_hints(Hints::Always)
+                .with_versions(if kind == 3 { 3 } else { 1 })
+                // So that a finding can be repeated.
+                .with_hash_key([7; 16]);
+            let store = HashLog::open_on(Arc::new(disk.clone()), Path::new(DIR), options);
             let Ok(store) = store else { panic!("a new store does not open: {store:?}") };
             for (number, (key, value)) in WRITES.into_iter().enumerate() {
                 let done = match value {
@@ -183,7 +195,12 @@ pub(crate) static STORES: LazyLock<Vec<Files>> = LazyLock::new(|| {
                 let compacted = if kind == 2 && number == 7 { store.compact().map(|_| ()) } else { Ok(()) };
                 assert!(done.is_ok() && compacted.is_ok(), "{done:?}, {compacted:?}");
             }
-            if kind == 0 {
+            let mut batch = Batch::new();
+            batch.set(b"name", b"dora").delete(b"zeros").set(b"city", b"Oslo");
+            let end = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 33);
+            let written = store.write(&batch).and_then(|()| store.set_until(b"empty", b"until", end));
+            assert!(written.is_ok(), "{written:?}");
+            if kind % 3 == 0 {
                 assert!(Box::new(store).close().is_ok());
             } else {
                 drop(store);
@@ -193,8 +210,12 @@ pub(crate) static STORES: LazyLock<Vec<Files>> = LazyLock::new(|| {
         .into()
 });
 
-fn open(disk: &RecordingDisk, segment_bytes: u64) -> Result<HashLog, Error> {
-    let options = Options::default().with_compaction(Compaction::OnDemand).with_segment_bytes(segment_bytes);
+fn options(segment_bytes: u64) -> Options {
+    Options::default().with_compaction(Compaction::OnDemand).with_segment_bytes(segment_bytes)
+}
+
+fn open(disk: &RecordingDisk, versions: usize) -> Result<HashLog, Error> {
+    let options = options(4_096).with_versions(versions);
     HashLog::open_on(Arc::new(disk.clone()), Path::new(DIR), options)
 }
 
@@ -216,8 +237,10 @@ fn open_and_use(files: &Files, forged: bool, written: Option<&Written>) {
     }
     let disk = RecordingDisk::from_tree(tree);
     let len: usize = files.values().map(Vec::len).sum();
+    // Some with history, some without.
+    let versions = 1 + len % 2;
     let before = HEAP.total_allocated();
-    let opened = open(&disk, 4_096);
+    let opened = open(&disk, versions);
     let allocated = HEAP.total_allocated() - before;
     // The disk in memory copies what is read and written; of the rest most is the empty index's.
     assert!(allocated <= 40 * len + (1 << 20), "opening {len} bytes allocated {allocated}");
@@ -251,8 +274,9 @@ fn open_and_use(files: &Files, forged: bool, written: Option<&Written>) {
     holds_everything(&store);
     let _ = store.compact();
     holds_everything(&store);
+    read_everything(&store);
     drop(store);
-    match open(&disk, 4_096) {
+    match open(&disk, versions) {
         Ok(store) => {
             holds_everything(&store);
             read_everything(&store);
@@ -280,6 +304,25 @@ fn read_everything(store: &HashLog) -> BTreeMap<Vec<u8>, Vec<u8>> {
         }
     }
     let _ = (store.stats(), store.segments(), store.repairs().len(), store.get(b"never written"));
+    for key in seen.keys() {
+        let _ = store.expiry(key);
+        if let Some(history) = store.as_history() {
+            let _ = history.versions(key, &mut |_| ControlFlow::Continue(()));
+        }
+    }
+    let mut next = Vec::new();
+    let _ = store.earliest_position().and_then(|earliest| {
+        store.changes(earliest, &mut |change| {
+            next.push(change.next);
+            ControlFlow::Continue(())
+        })
+    });
+    // Each place that was told, and one that was not.
+    for mut position in next.into_iter().take(20) {
+        let _ = store.changes(position, &mut |_| ControlFlow::Break(()));
+        position.offset ^= 1;
+        let _ = store.changes(position, &mut |_| ControlFlow::Break(()));
+    }
     seen
 }
 

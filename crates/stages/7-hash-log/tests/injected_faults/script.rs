@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use logladder_engine::{Compact as _, Engine, Open, SyncPolicy};
-use logladder_hash_log::{Compaction, HashLog, Options};
+use logladder_hash_log::{Compaction, HashLog, Hints, Options};
 
 use crate::child::failure::{takes_no_more_and_reads_on, tell};
 use crate::child::ledger::Ledger;
@@ -25,7 +25,10 @@ pub(crate) fn wait_for_strace(dir: &Path) {
 
 /// Goes through it, until it ends or a failure ends it.
 pub(crate) fn go_through(dir: &Path, seed: u64) {
-    let options = Options::default().with_segment_bytes(900).with_compaction(Compaction::OnDemand);
+    let options = Options::default()
+        .with_segment_bytes(900)
+        .with_compaction(Compaction::OnDemand)
+        .with_hints(Hints::Always);
     let mut ledger: Option<Ledger> = None;
     let first = [Steps(25), Sync, Seal, Steps(8), Compact, Steps(8), Close];
     let sessions: [(Options, &[Deed]); 5] = [
