@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use logladder_disk::RecordingDisk;
 use logladder_disk::crash::{CrashImage, Tree};
+use logladder_disk::{LOCK_FILE, RecordingDisk};
 
 use super::run::Copy;
 use super::{Examiner, Promise, Run};
@@ -28,8 +28,9 @@ pub(crate) fn check(
             files.put(path, bytes.to_vec());
         }
         let is_made = copy.acknowledged.is_some_and(|acknowledged| acknowledged <= after);
-        if files.files().next().is_none() && !is_made {
-            // A folder without files becomes a new store.
+        let lock = copy.dir.join(LOCK_FILE);
+        if files.files().all(|(path, _)| path == lock) && !is_made {
+            // A folder without files becomes a new store, as any would.
             continue;
         }
         count += 1;
