@@ -48,6 +48,9 @@ pub use recording::{Fault, Filter, Op, RecordingDisk};
 pub use replace::{TEMPORARY_SUFFIX, replace};
 pub use tail::{TORN_INFIX, cut_torn_tail, end_without_zeros};
 
+/// The space of a reserved file grows by so many bytes: 1 MiB.
+pub const RESERVE_STEP: u64 = 1 << 20;
+
 /// An engine that can be opened on any disk: what a crash test asks of it.
 pub trait OpenOn: Open {
     /// [`Open::open`] on the given disk. `Open::open` is this on [`RealDisk`].
@@ -99,10 +102,10 @@ pub trait Disk: Send + Sync + Debug {
     /// Something stands there already, or the system refused.
     fn create(&self, path: &Path) -> Result<Box<dyn File>>;
 
-    /// Makes a new file with `capacity` bytes of space reserved on the disk and mapped into memory. An append
-    /// to it is a copy, without a system call, and survives the death of the process all the same; its bytes
-    /// can be read in place ([`File::bytes`]). Until it is truncated, the file is `capacity` bytes long and
-    /// what was not written is zeros.
+    /// Makes a new file of at most `capacity` bytes that is mapped into memory, with space reserved for it on the disk
+    /// ahead, in steps of [`RESERVE_STEP`]. An append to it is a copy, without a system call but for one in each step,
+    /// and survives the death of the process all the same; its bytes can be read in place ([`File::bytes`]). Until it
+    /// is truncated, the file is as long as the space that is reserved, and what was not written is zeros.
     ///
     /// # Errors
     ///

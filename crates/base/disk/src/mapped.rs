@@ -70,55 +70,72 @@ impl Deref for Map {
 pub(crate) struct Reserve {
     map: MmapRaw,
     len: AtomicUsize,
+    /// So much of the map has a file behind it. Only the holder of `writer` changes it.
+    usable: AtomicUsize,
     writer: Mutex<()>,
 }
 
 impl Reserve {
-    /// Maps a file that has its whole capacity already, of which the first `len` bytes are published.
-    pub(crate) fn of_file(file: &fs::File) -> io::Result<Self> {
-        Ok(Self::new(MmapOptions::new().map_raw(file)?))
+    /// Maps a file, empty so far, that will be of `capacity` bytes at most. The map is as long from the start; what
+    /// of it can be used is for [`append`](Self::append)'s `extend` to say.
+    pub(crate) fn of_file(file: &fs::File, capacity: usize) -> io::Result<Self> {
+        Ok(Self::new(MmapOptions::new().len(capacity.max(1)).map_raw(file)?, 0))
     }
 
     /// As much memory, with no file behind it: the recording disk's.
     pub(crate) fn in_memory(capacity: usize) -> io::Result<Self> {
         // A map of no bytes is refused; one byte that is never published is as good.
-        Ok(Self::new(MmapRaw::from(MmapOptions::new().len(capacity.max(1)).map_anon()?)))
+        Ok(Self::new(MmapRaw::from(MmapOptions::new().len(capacity.max(1)).map_anon()?), 0))
     }
 
-    fn new(map: MmapRaw) -> Self {
-        Self { map, len: AtomicUsize::new(0), writer: Mutex::new(()) }
+    fn new(map: MmapRaw, usable: usize) -> Self {
+        Self { map, len: AtomicUsize::new(0), usable: AtomicUsize::new(usable), writer: Mutex::new(()) }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Acquire)
     }
 
-    /// How many bytes still fit.
-    pub(crate) fn remaining(&self) -> usize {
-        self.map.len() - self.len()
-    }
-
     pub(crate) fn bytes(&self) -> &[u8] {
         let len = self.len();
-        // SAFETY: the map is at least `len` bytes long and lives as long as `self`. Bytes before `len` are
-        // initialised, were written before `len` was released, and are never written again.
+        // SAFETY: the map is at least `len` bytes long, with a file behind them, and lives as long as `self`. Bytes
+        // before `len` are initialised, were written before `len` was released, and are never written again.
         unsafe { std::slice::from_raw_parts(self.map.as_ptr(), len) }
     }
 
     /// Copies `bytes` behind what is there and publishes them. Returns the offset they start at.
-    pub(crate) fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+    ///
+    /// Where the file is too short for them, `extend` makes it at least as long as it is told, and says how long it is
+    /// then.
+    ///
+    /// # Errors
+    ///
+    /// They do not fit the map, or what `extend` says. Then nothing has changed.
+    pub(crate) fn append(
+        &self,
+        bytes: &[u8],
+        extend: impl FnOnce(usize) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         // The lock guards nothing that a panic could leave half-done: `len` moves last.
         let _writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let start = self.len.load(Ordering::Relaxed);
         if bytes.len() > self.map.len() - start {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
-        // SAFETY: `start + bytes.len()` is within the map, as just checked; the destination lies behind the
-        // published bytes, where only the holder of `writer` reads or writes, and so cannot overlap `bytes`.
+        let end = start + bytes.len();
+        if end > self.usable.load(Ordering::Relaxed) {
+            let usable = extend(end)?;
+            if usable < end {
+                return Err(io::Error::from(io::ErrorKind::StorageFull));
+            }
+            self.usable.store(usable, Ordering::Relaxed);
+        }
+        // SAFETY: `end` is within the map, as just checked, and the file reaches that far; the destination lies behind
+        // the published bytes, where only the holder of `writer` reads or writes, and so cannot overlap `bytes`.
         unsafe {
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(start), bytes.len());
         }
-        self.len.store(start + bytes.len(), Ordering::Release);
+        self.len.store(end, Ordering::Release);
         Ok(start)
     }
 

@@ -10,7 +10,7 @@ use logladder_engine::{Error, Result};
 use rustix::fs::FallocateFlags;
 
 use crate::mapped::Reserve;
-use crate::{Disk, Entry, File, Lock, Map};
+use crate::{Disk, Entry, File, Lock, Map, RESERVE_STEP};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,11 +68,13 @@ impl Disk for RealDisk {
 
     fn reserve(&self, path: &Path, capacity: u64) -> Result<Box<dyn File>> {
         let file = create_new(path)?;
-        let mapped = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, capacity.max(1))
-            .map_err(io::Error::from)
-            .and_then(|()| Reserve::of_file(&file));
+        let mapped = usize::try_from(capacity)
+            .map_err(io::Error::other)
+            .and_then(|capacity| Reserve::of_file(&file, capacity))
+            // Where no space can be had ahead, that shows now and not at the first append.
+            .and_then(|reserve| extend(&file, 0, RESERVE_STEP.min(capacity).max(1)).map(|()| reserve));
         match mapped {
-            Ok(reserve) => Ok(Box::new(ReservedFile { file, reserve, path: path.to_path_buf() })),
+            Ok(reserve) => Ok(Box::new(ReservedFile { file, reserve, capacity, path: path.to_path_buf() })),
             Err(source) => {
                 // Nobody knows this file yet; should the removal fail too, the first error says more.
                 let _ = fs::remove_file(path);
@@ -232,7 +234,18 @@ impl File for WrittenFile {
 struct ReservedFile {
     file: fs::File,
     reserve: Reserve,
+    capacity: u64,
     path: PathBuf,
+}
+
+/// Gives the file space up to `end`, of which it may have some.
+fn extend(file: &fs::File, start: u64, end: u64) -> io::Result<()> {
+    rustix::fs::fallocate(file, FallocateFlags::empty(), start, end - start).map_err(io::Error::from)
+}
+
+/// How long a reserved file is to be made that must reach up to `end`.
+pub(crate) fn reserved_up_to(end: u64, capacity: u64) -> u64 {
+    end.checked_next_multiple_of(RESERVE_STEP).map_or(capacity, |end| end.min(capacity))
 }
 
 impl File for ReservedFile {
@@ -245,8 +258,15 @@ impl File for ReservedFile {
     }
 
     fn append(&self, bytes: &[u8]) -> Result<u64> {
-        let start =
-            self.reserve.append(bytes).map_err(|source| Error::io("append to", &self.path, source))?;
+        let extended = |end: usize| {
+            let (start, end) = (self.reserve.len() as u64, reserved_up_to(end as u64, self.capacity));
+            extend(&self.file, start, end)?;
+            usize::try_from(end).map_err(io::Error::other)
+        };
+        let start = self
+            .reserve
+            .append(bytes, extended)
+            .map_err(|source| Error::io("append to", &self.path, source))?;
         Ok(start as u64)
     }
 
@@ -265,9 +285,7 @@ impl File for ReservedFile {
         // Linux writes pages that were changed through a map with any sync of their file; msync(2) would be a second
         // sync of the same pages. Elsewhere it may be needed.
         let flushed = if cfg!(target_os = "linux") { Ok(()) } else { self.reserve.flush() };
-        flushed
-            .and_then(|()| self.file.sync_data())
-            .map_err(|source| Error::io("sync", &self.path, source))
+        flushed.and_then(|()| self.file.sync_data()).map_err(|source| Error::io("sync", &self.path, source))
     }
 
     fn bytes(&self) -> Option<&[u8]> {

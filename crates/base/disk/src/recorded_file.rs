@@ -9,17 +9,19 @@ use std::sync::{Mutex, PoisonError};
 use logladder_engine::{Error, Result};
 
 use crate::mapped::Reserve;
-use crate::real::{lengthened, read_slice_at};
-use crate::{File, Filter, Op, RecordingDisk};
+use crate::real::{lengthened, read_slice_at, reserved_up_to};
+use crate::{File, Filter, Op, RESERVE_STEP, RecordingDisk};
 
 #[derive(Debug)]
 pub(crate) struct RecordedFile {
     disk: RecordingDisk,
     path: PathBuf,
     file: usize,
-    reserve: Option<Reserve>,
+    /// Where appends are copies, and how far they may reach.
+    reserve: Option<(Reserve, u64)>,
     len: AtomicU64,
-    writer: Mutex<()>,
+    /// How much space is reserved.
+    reserved: Mutex<u64>,
 }
 
 impl RecordedFile {
@@ -28,16 +30,17 @@ impl RecordedFile {
         disk: RecordingDisk,
         path: &Path,
         file: usize,
-        reserve: Option<Reserve>,
+        reserve: Option<(Reserve, u64)>,
         len: u64,
     ) -> Self {
+        let reserved = reserve.as_ref().map_or(0, |(_, capacity)| RESERVE_STEP.min(*capacity));
         Self {
             disk,
             path: path.to_path_buf(),
             file,
             reserve,
             len: AtomicU64::new(len),
-            writer: Mutex::new(()),
+            reserved: Mutex::new(reserved),
         }
     }
 }
@@ -52,16 +55,25 @@ impl File for RecordedFile {
     }
 
     fn append(&self, bytes: &[u8]) -> Result<u64> {
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         let offset = self.len();
-        if self.reserve.as_ref().is_some_and(|reserve| bytes.len() > reserve.remaining()) {
-            let kind = io::ErrorKind::StorageFull;
-            return Err(Error::io("append to", &self.path, io::Error::from(kind)));
+        let end = offset + bytes.len() as u64;
+        if let Some((_, capacity)) = &self.reserve {
+            if end > *capacity {
+                let kind = io::ErrorKind::StorageFull;
+                return Err(Error::io("append to", &self.path, io::Error::from(kind)));
+            }
+            if end > *reserved {
+                let len = reserved_up_to(end, *capacity);
+                let op = Op::SetLen { file: self.file, len };
+                self.disk.perform(Filter::Truncate, "append to", &self.path, op)?;
+                *reserved = len;
+            }
         }
         let op = Op::Write { file: self.file, offset, bytes: bytes.to_vec() };
         self.disk.perform(Filter::Append, "append to", &self.path, op)?;
-        if let Some(reserve) = &self.reserve {
-            reserve.append(bytes).map_err(|source| Error::io("append to", &self.path, source))?;
+        if let Some((reserve, _)) = &self.reserve {
+            reserve.append(bytes, Ok).map_err(|source| Error::io("append to", &self.path, source))?;
         }
         self.len.store(offset + bytes.len() as u64, Ordering::Release);
         Ok(offset)
@@ -73,7 +85,7 @@ impl File for RecordedFile {
     }
 
     fn truncate(&self, len: u64) -> Result<()> {
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writer = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         if len > self.len() || (self.reserve.is_some() && len != self.len()) {
             return Err(lengthened(&self.path));
         }
@@ -88,6 +100,6 @@ impl File for RecordedFile {
     }
 
     fn bytes(&self) -> Option<&[u8]> {
-        self.reserve.as_ref().map(Reserve::bytes)
+        self.reserve.as_ref().map(|(reserve, _)| reserve.bytes())
     }
 }

@@ -10,7 +10,7 @@ use logladder_engine::{Error, Result};
 use crate::crash::{Recording, Tree};
 use crate::mapped::Reserve;
 use crate::recorded_file::RecordedFile;
-use crate::{Disk, Entry, File, Lock, Map};
+use crate::{Disk, Entry, File, Lock, Map, RESERVE_STEP};
 
 /// One thing that was done to the disk. Files are numbered as they are made, since names come and go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,7 +238,7 @@ impl RecordingDisk {
         Ok(file)
     }
 
-    fn file(&self, path: &Path, file: usize, reserve: Option<Reserve>, len: u64) -> Box<dyn File> {
+    fn file(&self, path: &Path, file: usize, reserve: Option<(Reserve, u64)>, len: u64) -> Box<dyn File> {
         Box::new(RecordedFile::new(self.clone(), path, file, reserve, len))
     }
 }
@@ -299,13 +299,13 @@ impl Disk for RecordingDisk {
         let size = usize::try_from(capacity).map_err(|error| failed(io::Error::other(error)))?;
         let reserve = Reserve::in_memory(size).map_err(failed)?;
         let file = self.name_new_file(path)?;
-        let lengthen = Op::SetLen { file, len: capacity };
+        let lengthen = Op::SetLen { file, len: RESERVE_STEP.min(capacity) };
         if let Err(error) = self.perform(Filter::Truncate, "reserve space for", path, lengthen) {
             // As the real disk does: no file is left behind.
             self.remove(path)?;
             return Err(error);
         }
-        Ok(self.file(path, file, Some(reserve), 0))
+        Ok(self.file(path, file, Some((reserve, capacity)), 0))
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn File>> {

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use logladder_disk::{Disk, RealDisk, RecordingDisk, replace};
+use logladder_disk::{Disk, RESERVE_STEP, RealDisk, RecordingDisk, replace};
 use logladder_engine::{Error, SyncPolicy};
 
 /// Runs `test` on both, each with a folder of its own.
@@ -58,6 +58,28 @@ fn a_reserved_file_is_appended_to_in_place_until_it_is_full() {
         assert!(file.truncate(2).is_err(), "published bytes may be borrowed: they stay");
         file.truncate(4).unwrap();
         assert_eq!(disk.read(&path).unwrap(), b"abcd");
+    });
+}
+
+#[test]
+fn the_space_of_a_reserved_file_grows_in_steps_up_to_its_capacity() {
+    on_both(|disk, dir| {
+        let path = dir.join("log");
+        let len = || disk.entry(&path).unwrap().unwrap().len;
+        let capacity = 2 * RESERVE_STEP + 10;
+        let file = disk.reserve(&path, capacity).unwrap();
+        assert_eq!(len(), RESERVE_STEP);
+        let piece = vec![7; usize::try_from(RESERVE_STEP).unwrap() - 1];
+        file.append(&piece).unwrap();
+        assert_eq!(len(), RESERVE_STEP);
+        file.append(b"abcd").unwrap();
+        assert_eq!(len(), 2 * RESERVE_STEP);
+        file.append(&piece).unwrap();
+        assert_eq!(len(), capacity, "no further than it was made for");
+        assert_eq!(kind(file.append(&[0; 9]).unwrap_err()), ErrorKind::StorageFull);
+        file.append(&[9; 8]).unwrap();
+        file.truncate(file.len()).unwrap();
+        assert_eq!(disk.read(&path).unwrap(), [&piece[..], b"abcd", &piece, &[9; 8]].concat());
     });
 }
 

@@ -314,11 +314,6 @@ impl Catalog {
         self.segments.store(Arc::new(all));
     }
 
-    /// Bytes of all records, of use or not.
-    pub(crate) fn data_bytes(&self) -> u64 {
-        self.segments.load().iter().map(|(_, segment)| segment.data_len()).sum()
-    }
-
     /// How much of each segment is of use, by number.
     pub(crate) fn usage(&self) -> Vec<SegmentUsage> {
         let mut all: Vec<SegmentUsage> =

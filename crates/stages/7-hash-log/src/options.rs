@@ -24,9 +24,8 @@ pub struct Options {
     /// more is taken as that.
     ///
     /// Large segments mean few files, of which a store can have 65,535; small ones are compacted with less work
-    /// at a time. A record that is larger gets a segment of its own. The first segments of a store are smaller, so
-    /// that the space reserved ahead is in proportion to what it holds: each is as large as all that there is, from
-    /// 1 MiB up.
+    /// at a time. A record that is larger gets a segment of its own. The space of the segment that is written is reserved
+    /// in steps of 1 MiB.
     pub segment_bytes: u64,
     /// Who compacts.
     pub compaction: Compaction,

@@ -29,9 +29,6 @@ use crate::index::{Location, MAX_OFFSET};
 use crate::segment::Segment;
 use crate::store::{Growing, Store, Writer, short_offset};
 
-/// The size of a store's first segments, unless the options say less.
-const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
-
 /// The record buffer is given back when a record has made it larger than this.
 const KEPT_BUFFER_BYTES: usize = 1 << 20;
 
@@ -312,12 +309,10 @@ impl Store {
         Ok((header, Arc::from(file), capacity))
     }
 
-    /// As much as the store holds already, within the options; and at least what the records need.
+    /// What the options say, or what the records need.
     fn capacity_for(&self, needed: u64) -> u64 {
         let needed = SEGMENT_HEADER_LEN as u64 + needed + FOOTER_LEN as u64;
-        let largest = self.options.segment_limit();
-        let usual = self.catalog.data_bytes().clamp(largest.min(FIRST_SEGMENT_BYTES), largest);
-        usual.max(needed)
+        self.options.segment_limit().max(needed)
     }
 }
 
