@@ -63,6 +63,7 @@
 //! - Every byte that is believed is covered by a checksum. Damage that opening meets is
 //!   [`Error::Corrupt`] with the file and the offset, and then no file is changed. Opening does not read the
 //!   values of sealed segments; damage in one of those is the same error when that key is read.
+//!   [`check()`] reads every byte and reports all damage there is, and [`salvage()`] makes a new store of what is whole.
 //! - Compaction may stop anywhere. What is the store and what is not changes in one step, the replacement of
 //!   `MANIFEST`.
 //!
