@@ -4,10 +4,24 @@
 use std::ops::ControlFlow;
 
 use logladder_disk::RecordingDisk;
-use logladder_engine::{Compact, Engine, Error, Iterate};
-use logladder_hash_log::describe;
+use logladder_engine::{Changes, Compact, Engine, Error, Iterate, Position};
+use logladder_hash_log::{HashLog, describe};
 
 use crate::bench::{bytes, close, damage, files, names, on_demand, open, open_with, with_file};
+
+const ABSURD: [u64; 10] =
+    [0, 1, 1 << 16, (1 << 32) - 1, 1 << 32, (1 << 48) - 1, 1 << 48, 1 << 63, u64::MAX - 1, u64::MAX];
+
+/// A store from which everything was deleted.
+fn emptied_store() -> RecordingDisk {
+    let disk = RecordingDisk::new();
+    let store = open(&disk).unwrap();
+    store.set(b"key", b"value").unwrap();
+    store.delete(b"key").unwrap();
+    store.compact().unwrap();
+    close(store);
+    disk
+}
 
 /// A store that was closed, with something to compact in it.
 fn closed_store() -> RecordingDisk {
@@ -31,9 +45,7 @@ fn forgeries(disk: &RecordingDisk) -> Vec<(String, RecordingDisk)> {
             continue;
         }
         for field in fields.iter().filter(|field| field.bytes.len() <= 8 && field.name != "checksum") {
-            for number in
-                [0, 1, 1 << 16, u64::from(u32::MAX), 1 << 32, (1 << 48) - 1, 1 << 63, u64::MAX - 1, u64::MAX]
-            {
+            for number in ABSURD {
                 let mut forged = whole.clone();
                 let len = field.bytes.len();
                 forged[field.bytes.clone()].copy_from_slice(&number.to_le_bytes()[..len]);
@@ -48,9 +60,55 @@ fn forgeries(disk: &RecordingDisk) -> Vec<(String, RecordingDisk)> {
     forgeries
 }
 
+/// Asks for changes from places that are there, and from absurd ones.
+fn follow(store: &HashLog) {
+    let real: Vec<Position> = store.earliest_position().into_iter().chain(store.position()).collect();
+    let mut places = real.clone();
+    for place in real {
+        for absurd in ABSURD {
+            places.extend([
+                Position { sequence: absurd, ..place },
+                Position { segment: absurd, ..place },
+                Position { offset: absurd, ..place },
+            ]);
+        }
+    }
+    for place in places {
+        // An error of its own kind, or changes.
+        if let Err(error) = store.changes(place, &mut |_| ControlFlow::Continue(())) {
+            let is_expected = matches!(
+                error,
+                Error::Compacted { .. }
+                    | Error::InvalidPosition { .. }
+                    | Error::Corrupt { .. }
+                    | Error::Io { .. }
+                    | Error::Poisoned { .. }
+            );
+            assert!(is_expected, "{place}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_place_in_the_log_that_never_was_is_refused_whatever_its_numbers() {
+    for versions in [1, 2] {
+        let disk = RecordingDisk::new();
+        let store = open_with(&disk, on_demand().with_segment_bytes(150).with_versions(versions)).unwrap();
+        follow(&store);
+        for number in 0..9_u8 {
+            store.set(&[number % 4], &[number; 10]).unwrap();
+        }
+        follow(&store);
+        store.compact().unwrap();
+        follow(&store);
+        drop(store);
+        follow(&open(&disk).unwrap());
+    }
+}
+
 #[test]
 fn an_absurd_number_under_a_right_checksum_is_refused_or_refuses_writes_and_never_a_panic() {
-    let forgeries = forgeries(&closed_store());
+    let forgeries = [forgeries(&closed_store()), forgeries(&emptied_store())].concat();
     assert!(forgeries.len() > 100, "{}", forgeries.len());
     for (what, disk) in forgeries {
         let before = files(&disk.tree());
@@ -72,6 +130,7 @@ fn an_absurd_number_under_a_right_checksum_is_refused_or_refuses_writes_and_neve
         let _ = store.for_each(&mut |_, _| ControlFlow::Continue(()));
         let _ = store.compact();
         let _ = (store.stats(), store.segments());
+        follow(&store);
         for &key in &acknowledged {
             assert_eq!(store.get(&[key]).unwrap().as_deref(), Some(&b"new"[..]), "{what}");
         }
