@@ -212,3 +212,18 @@ fn a_folder_without_a_lock_file_gets_none() {
     assert!(matches!(logladder_hash_log::check(&fresh), Err(Error::ForeignStore { .. })));
     assert!(files(&fresh).is_empty());
 }
+
+/// A copy of an older record may stand in a segment with a higher number.
+#[test]
+fn the_newest_record_of_a_key_wins_whatever_segment_it_is_in() {
+    let disk = RecordingDisk::new();
+    let store = open_at(&disk, DIR, options().with_segment_bytes(4_000));
+    store.set(b"a", b"old").unwrap();
+    store.seal().unwrap();
+    store.set(b"b", b"1").unwrap();
+    store.compact_segments(&[1]).unwrap();
+    store.set(b"a", b"new").unwrap();
+    let expected = contents(&store);
+    drop(store);
+    assert_eq!(salvage(&disk).0, expected);
+}
