@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use logladder_disk::RealDisk;
-use logladder_engine::{Durability, Error};
+use logladder_engine::{Batch, Durability, Error};
 
-use crate::{Bench, Place, Subject};
+use crate::{Bench, Capability, Place, Subject};
 
 /// The environment variable that makes a process the owner: the folder of its store.
 const OWNER: &str = "LOGLADDER_CONTRACT_OWNER";
@@ -55,6 +55,14 @@ pub fn assert_killed_owner_loses_nothing(subject: &Subject, module: &str, test: 
     for number in 0..=last {
         store.holds(format!("key {number}"), format!("value {number}"));
     }
+    if subject.can(Capability::Atomic) {
+        // What it was at when it died as well: whole or not at all.
+        let is_there = |name: &str, number: usize| store.get(format!("{name} {number}")).is_some();
+        for number in (0..).take_while(|&number| is_there("key", number) || is_there("twin", number)) {
+            store.holds(format!("key {number}"), format!("value {number}"));
+            store.holds(format!("twin {number}"), format!("value {number}"));
+        }
+    }
     store.set("key", "the next owner's");
     store.holds("key", "the next owner's");
 }
@@ -71,7 +79,8 @@ fn start(test: &str, dir: &Path) -> Child {
     started.unwrap_or_else(|error| panic!("no second process could be started: {error}"))
 }
 
-/// Writes until it is killed, or nobody listens any more.
+/// Writes until it is killed, or nobody listens any more: one key after the other, each with its twin if both can be
+/// written at once.
 fn own(subject: &Subject, dir: &Path) {
     let engine = match subject.open(RealDisk::shared(), dir) {
         Ok(engine) => engine,
@@ -79,7 +88,16 @@ fn own(subject: &Subject, dir: &Path) {
     };
     let mut stdout = io::stdout();
     for number in 0_u64.. {
-        let set = engine.set(format!("key {number}").as_bytes(), format!("value {number}").as_bytes());
+        let (key, twin, value) =
+            (format!("key {number}"), format!("twin {number}"), format!("value {number}"));
+        let set = match engine.as_atomic() {
+            Some(atomic) => {
+                let mut batch = Batch::new();
+                batch.set(key.as_bytes(), value.as_bytes()).set(twin.as_bytes(), value.as_bytes());
+                atomic.write(&batch)
+            }
+            None => engine.set(key.as_bytes(), value.as_bytes()),
+        };
         // The line before may not have been ended by the test's own output.
         let said =
             set.is_ok() && writeln!(stdout, "\n{ACKNOWLEDGED}{number}").is_ok() && stdout.flush().is_ok();
