@@ -7,12 +7,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, StoreFolder};
-use logladder_engine::{Error, Result};
+use logladder_disk::{Disk, StoreFolder, replace};
+use logladder_engine::{Error, Result, SyncPolicy};
 
 use crate::engine::STAGE;
-use crate::files::{FileKind, hint_name, segment_name};
+use crate::files::{FileKind, MANIFEST, hint_name, segment_name};
 use crate::format::FORMAT_VERSION;
+use crate::format::manifest::UNFINISHED_COPY;
 use crate::store::{Store, write_manifest};
 
 /// Bytes are copied in pieces of this size.
@@ -21,7 +22,7 @@ const PIECE: usize = 1 << 20;
 impl Store {
     /// Makes a copy of the store in the empty folder `dir`.
     ///
-    /// The manifest is written last. Until then the folder holds segments that no manifest lists, which is refused.
+    /// The manifest is written last. Until then another stands in its place that says so, and is refused.
     pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
         // What is listed stays while this runs.
         let _no_compaction = self.compaction.lock().map_err(|_| Error::panicked())?;
@@ -37,6 +38,7 @@ impl Store {
             return Err(Error::ForeignStore { dir: dir.to_path_buf(), expected: STAGE, found });
         }
         let target = StoreFolder::open_unclaimed(Arc::clone(&disk), dir, STAGE, FORMAT_VERSION.into(), owns)?;
+        replace(&*disk, &target.path(MANIFEST), &[UNFINISHED_COPY], SyncPolicy::Always)?;
         target.claim()?;
         for &id in &manifest.sealed {
             copy(&*disk, &self.folder.path(&segment_name(id)), &target.path(&segment_name(id)))?;

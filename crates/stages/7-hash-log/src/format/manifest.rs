@@ -28,6 +28,10 @@ use super::{FORMAT_VERSION, Fields, checksum, checksum_matches};
 /// What the manifest begins with.
 pub(crate) const MAGIC: [u8; 4] = *b"LLHM";
 
+/// What stands in the manifest's place in a folder that is still being filled with a copy of a store.
+pub(crate) const UNFINISHED_COPY: &[u8] =
+    b"an unfinished copy of a store: remove this folder and copy again\n";
+
 /// The segments of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Manifest {
@@ -80,6 +84,9 @@ impl Manifest {
     /// in every version, the last four bytes are the checksum of the rest.
     pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<Self> {
         let damaged = |offset: u64, what: &str| Error::corrupt(path, offset, what);
+        if bytes == UNFINISHED_COPY {
+            return Err(damaged(0, "the copy of a store in this folder was never finished: make another"));
+        }
         let (rest, crc) =
             bytes.split_last_chunk::<4>().ok_or_else(|| damaged(0, "it is too short for a manifest"))?;
         if !rest.starts_with(&MAGIC) {
