@@ -7,8 +7,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, StoreFolder, replace};
-use logladder_engine::{Error, Result, SyncPolicy};
+use logladder_disk::{Disk, StoreFolder};
+use logladder_engine::{Error, Result};
 
 use crate::engine::STAGE;
 use crate::files::{FileKind, MANIFEST, hint_name, segment_name};
@@ -38,7 +38,11 @@ impl Store {
             return Err(Error::ForeignStore { dir: dir.to_path_buf(), expected: STAGE, found });
         }
         let target = StoreFolder::open_unclaimed(Arc::clone(&disk), dir, STAGE, FORMAT_VERSION.into(), owns)?;
-        replace(&*disk, &target.path(MANIFEST), &[UNFINISHED_COPY], SyncPolicy::Always)?;
+        // Not by way of a temporary file: whatever a crash leaves of this one is refused.
+        let unfinished = disk.create(&target.path(MANIFEST))?;
+        unfinished.append(UNFINISHED_COPY)?;
+        unfinished.sync()?;
+        disk.sync_dir(target.dir())?;
         target.claim()?;
         for &id in &manifest.sealed {
             copy(&*disk, &self.folder.path(&segment_name(id)), &target.path(&segment_name(id)))?;
