@@ -11,7 +11,9 @@ use crate::style::{BAD, GOOD, HEADING};
 /// Runs every test, and first gets what they need beside Rust.
 pub(crate) fn test() -> Result<()> {
     get_strace();
-    cargo(&["test", "--workspace"], &[])
+    cargo(&["test", "--workspace"], &[])?;
+    // By themselves: the feature changes what hash-log's locks are, for everything that is built with it.
+    cargo(&["test", "--package", "logladder-hash-log", "--features", "shuttle", "--test", "schedules"], &[])
 }
 
 /// Installs strace where it is missing and that is simple: on Debian and its kin, as root. Without it the tests that
@@ -50,6 +52,10 @@ pub(crate) fn book() -> Result<()> {
 pub(crate) fn ci() -> Result<()> {
     step("format", || cargo(&["fmt", "--all", "--check"], &[]))?;
     step("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]))?;
+    step("lints of the schedules", || {
+        let schedules = ["--package", "logladder-hash-log", "--features", "shuttle", "--test", "schedules"];
+        cargo(&[&["clippy"], &schedules[..], &["--", "-D", "warnings"]].concat(), &[])
+    })?;
     step("documentation", || {
         cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
     })?;

@@ -3,9 +3,7 @@
 //! - The one for *maintenance* seals segments that are full, and compacts what has become worth it.
 //! - With [`SyncPolicy::Every`](logladder_engine::SyncPolicy::Every), another syncs from time to time.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use logladder_engine::{Error, Result, SyncPolicy};
@@ -13,6 +11,9 @@ use logladder_engine::{Error, Result, SyncPolicy};
 use crate::Compaction;
 use crate::choose::Zeal;
 use crate::store::Store;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A store in which nothing has been written for so long is idle.
 const IDLE_AFTER: Duration = Duration::from_secs(1);

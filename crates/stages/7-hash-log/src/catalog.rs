@@ -9,14 +9,14 @@
 //! key in a segment that came later was the newest of its key at some moment since.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
 use logladder_engine::{Error, Result};
 
 use crate::format::record::Record;
 use crate::index::{Hash, Index, Location};
 use crate::segment::Segment;
+use crate::sync::ArcSwap;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::usage::SegmentUsage;
 
 /// How often a place may turn out to have moved before it is taken for damage. A key moves when it is written

@@ -11,12 +11,13 @@
 //! the disk: what a reader has seen, no crash takes away. The leader puts in whatever its sync has covered, in the
 //! order of the log.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use logladder_disk::File;
 use logladder_engine::{Error, Result, SyncPolicy};
 
 use crate::store::{Growing, Store};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How far the log is on the disk, and who is seeing to the rest.
 #[derive(Debug)]

@@ -138,6 +138,7 @@ mod seal;
 mod segment;
 mod snapshot;
 mod store;
+mod sync;
 mod tail;
 mod untouched;
 mod usage;

@@ -16,7 +16,7 @@
 //! Readers take none of them.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use logladder_disk::{Disk, File, Poison, StoreFolder, replace};
 use logladder_engine::{Error, Result, SyncPolicy};
@@ -30,6 +30,7 @@ use crate::format::header::SegmentHeader;
 use crate::format::manifest::Manifest;
 use crate::index::{Location, MAX_OFFSET};
 use crate::recover::Recovered;
+use crate::sync::{Mutex, MutexGuard, is_poisoned};
 
 /// An open store.
 #[derive(Debug)]
@@ -119,7 +120,7 @@ impl Store {
         let writer = self.writer_of_any()?;
         self.poison.check()?;
         // What a panic left half-done under these, the writer would build upon.
-        if self.syncing.is_poisoned() || self.list.is_poisoned() {
+        if is_poisoned(&self.syncing) || is_poisoned(&self.list) {
             return Err(Error::panicked());
         }
         Ok(writer)

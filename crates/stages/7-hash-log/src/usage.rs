@@ -1,10 +1,10 @@
 //! How much of each segment is still of use: what compaction goes by.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::format::extra::millis_of;
 use crate::format::hint::Entry;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of some records, and the highest number that one of them has.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

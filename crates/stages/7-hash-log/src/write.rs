@@ -13,7 +13,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use logladder_disk::File;
@@ -28,6 +28,7 @@ use crate::format::record::{self, BATCH_LEN, BatchHead, HEADER_LEN, Kind, MAX_SE
 use crate::index::{Location, MAX_OFFSET};
 use crate::segment::Segment;
 use crate::store::{Growing, Store, Writer, short_offset};
+use crate::sync::MutexGuard;
 
 /// The record buffer is given back when a record has made it larger than this.
 const KEPT_BUFFER_BYTES: usize = 1 << 20;

@@ -17,11 +17,10 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
-use arc_swap::ArcSwap;
 
 use super::{Location, OFFSET_BITS, PRINT_BITS};
+use crate::sync::ArcSwap;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Slots are in use up to nine in ten; then the table grows by a seventh. So some 78 in 100 are in use at least,
 /// and a key takes between 8.9 and 10.3 bytes.
