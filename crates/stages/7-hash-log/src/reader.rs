@@ -5,9 +5,8 @@
 //! writer removes it. The tail of the log, which the writer shortens when it seals it, is copied.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
-use arc_swap::ArcSwap;
 use logladder_disk::{Disk, Map, RealDisk};
 use logladder_engine::{Error, Result, Visit, limits};
 
@@ -24,6 +23,7 @@ use crate::look::{Folder, build_index, look_at_sealed};
 use crate::scan::Walk;
 use crate::segment::Segment;
 use crate::snapshot::Snapshot;
+use crate::sync::{ArcSwap, Mutex, MutexGuard};
 use crate::tail::TailSegment;
 use crate::usage::Usage;
 
