@@ -10,6 +10,8 @@ mod hostile;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::hash::{BuildHasher, RandomState};
+use std::panic;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hostile::{STORES, describe_any_bytes, encode_folder, open_any_folder, open_with_one_file_replaced};
 use logladder_contract::SEED;
@@ -21,8 +23,8 @@ const CASES: u32 = 10_000;
 
 /// Hands `target` so many values of `strategy`. The allocator counts for the whole process, so one test runs at a time.
 fn try_many<T: Debug>(strategy: &impl Strategy<Value = T>, target: impl Fn(T)) {
-    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seed = number(SEED).unwrap_or_else(|| RandomState::new().hash_one(0));
     println!("to repeat this run: {SEED}={seed}");
@@ -31,12 +33,20 @@ fn try_many<T: Debug>(strategy: &impl Strategy<Value = T>, target: impl Fn(T)) {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    // Making a failure smaller means to fail a thousand times: only where it was at last is told.
+    let place = Arc::new(Mutex::new(String::new()));
+    let loud = panic::take_hook();
+    panic::set_hook(Box::new({
+        let place = Arc::clone(&place);
+        move |info| *place.lock().unwrap() = info.location().map(ToString::to_string).unwrap_or_default()
+    }));
     let outcome = runner.run(&strategy, |value| {
         target(value);
         Ok(())
     });
+    panic::set_hook(loud);
     if let Err(error) = outcome {
-        panic!("{SEED}={seed}: {error}");
+        panic!("{SEED}={seed}: at {}: {error}", place.lock().unwrap());
     }
 }
 
