@@ -125,15 +125,24 @@ impl Files {
     }
 
     /// Removes what belongs to no list: the copies of a compaction that was not installed, or the sources of one
-    /// that was. The removal needs no sync: if it is lost, it is done again.
+    /// that was. The removal needs no sync: if it is lost, it is done again. A segment that is marked as another
+    /// store's is left alone: somebody put it there.
     pub(crate) fn remove_orphans(&self, folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
+        let mut orphans = Vec::new();
         for &id in self.segments.iter().filter(|&&id| !manifest.lists(id)) {
-            folder.disk().remove(&folder.path(&segment_name(id)))?;
+            let path = folder.path(&segment_name(id));
+            if !SegmentHeader::is_of_another_store(manifest.mark(), &folder.disk().map(&path)?) {
+                orphans.push(path);
+            }
         }
-        for &id in self.hints.iter().filter(|&&id| !manifest.lists(id)) {
-            folder.disk().remove(&folder.path(&hint_name(id)))?;
+        let hints = self.hints.iter().filter(|&&id| !manifest.lists(id));
+        orphans.extend(hints.map(|&id| folder.path(&hint_name(id))));
+        if !orphans.is_empty() {
+            // The process before may have put this manifest in place and failed to sync its name: a loss of power
+            // would bring back the one that lists these.
+            folder.disk().sync_dir(folder.dir())?;
         }
-        Ok(())
+        orphans.iter().try_for_each(|path| folder.disk().remove(path))
     }
 }
 

@@ -8,7 +8,7 @@ use logladder_hash_log::{Compaction, HashLog, Hints, Options};
 
 /// The other two have tests of their own, in `tests/rules.rs`: a closed store has no tail, and the compaction
 /// that a script can ask for takes every segment that a tombstone is needed for.
-const RULES: [Rule; 2] = [Rule::ChecksumCheck, Rule::CopySyncedFirst];
+const RULES: [Rule; 3] = [Rule::ChecksumCheck, Rule::CopySyncedFirst, Rule::BatchWhole];
 
 /// A segment has room for its header, its footer, and some six of the scripts' records.
 fn small_segments(sync: SyncPolicy) -> Subject {
@@ -41,6 +41,18 @@ mod synced_always {
     }
 
     logladder_contract::contract!(subject);
+}
+
+/// With versions of each key that are kept.
+#[test]
+fn every_case_is_kept_with_versions() {
+    let options = Options::default()
+        .with_segment_bytes(300)
+        .with_compaction(Compaction::OnDemand)
+        .with_versions(3);
+    for outcome in run_cases_on(&Subject::of::<HashLog>(options).keeps_versions(3), Place::RecordingDisk) {
+        assert!(!matches!(outcome.verdict, Verdict::Failed(_)), "{outcome}");
+    }
 }
 
 /// With large segments and a thread that compacts. What a crash leaves of a thread's work no script can repeat,

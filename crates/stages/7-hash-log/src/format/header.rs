@@ -89,6 +89,16 @@ impl SegmentHeader {
         bytes
     }
 
+    /// Whether these bytes begin with a whole header, and its mark is another store's.
+    pub(crate) fn is_of_another_store(store: u32, bytes: &[u8]) -> bool {
+        let Some(header) = bytes.first_chunk::<SEGMENT_HEADER_LEN>() else { return false };
+        let mut rest = Fields::of(&header[24..]);
+        let (mark, crc) = (rest.u32(), rest.u32());
+        header.starts_with(&MAGIC)
+            && crc.is_some_and(|crc| checksum_matches(crc, &[&header[..28]]))
+            && mark != Some(store)
+    }
+
     /// The header of the segment `id` of the store with this mark, which the file at `path` holds.
     ///
     /// The checksum is looked at before the version: every version of this header has it in the same place, so

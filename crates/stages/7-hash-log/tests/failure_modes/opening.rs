@@ -91,6 +91,24 @@ fn a_flipped_bit_anywhere_in_the_manifest_is_refused() {
 }
 
 #[test]
+fn a_segment_that_is_marked_as_another_stores_is_refused_where_it_is_listed_and_else_left_alone() {
+    let (disk, other) = (RecordingDisk::new(), RecordingDisk::new());
+    store_with(&disk, "a", "1");
+    store_with(&other, "b", "2");
+    let foreign = bytes(&other, SEGMENT);
+    assert_eq!(refused(&with_file(&disk, SEGMENT, foreign.clone())), (SEGMENT.into(), 24));
+
+    let store = open(&disk).unwrap();
+    store.compact_segments(&[1]).unwrap();
+    close(store);
+    assert_eq!(names(&disk, ".log"), ["segment-0000000002.log"]);
+    let disk = with_file(&disk, SEGMENT, foreign.clone());
+    store_with(&disk, "c", "3");
+    assert_eq!(contents(&open(&disk).unwrap()), pairs(&[("a", "1"), ("c", "3")]));
+    assert_eq!(bytes(&disk, SEGMENT), foreign);
+}
+
+#[test]
 fn a_file_that_is_not_listed_is_removed_and_a_stranger_is_left_alone() {
     let disk = RecordingDisk::new();
     store_with(&disk, "a", "1");
