@@ -125,13 +125,16 @@ impl Files {
     }
 
     /// Removes what belongs to no list: the copies of a compaction that was not installed, or the sources of one
-    /// that was. The removal needs no sync: if it is lost, it is done again. A segment that is marked as another
-    /// store's is left alone: somebody put it there.
+    /// that was. The removal needs no sync: if it is lost, it is done again. A segment with records that is
+    /// marked as another store's is left alone: somebody put it there.
     pub(crate) fn remove_orphans(&self, folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
         let mut orphans = Vec::new();
         for &id in self.segments.iter().filter(|&&id| !manifest.lists(id)) {
             let path = folder.path(&segment_name(id));
-            if !SegmentHeader::is_of_another_store(manifest.mark(), &folder.disk().map(&path)?) {
+            let bytes = folder.disk().map(&path)?;
+            let is_anothers = SegmentHeader::is_of_another_store(manifest.mark(), &bytes)
+                && !scan::is_zero_from(&bytes, SEGMENT_HEADER_LEN as u64);
+            if !is_anothers {
                 orphans.push(path);
             }
         }

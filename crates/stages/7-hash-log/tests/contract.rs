@@ -46,10 +46,8 @@ mod synced_always {
 /// With versions of each key that are kept.
 #[test]
 fn every_case_is_kept_with_versions() {
-    let options = Options::default()
-        .with_segment_bytes(300)
-        .with_compaction(Compaction::OnDemand)
-        .with_versions(3);
+    let options =
+        Options::default().with_segment_bytes(300).with_compaction(Compaction::OnDemand).with_versions(3);
     for outcome in run_cases_on(&Subject::of::<HashLog>(options).keeps_versions(3), Place::RecordingDisk) {
         assert!(!matches!(outcome.verdict, Verdict::Failed(_)), "{outcome}");
     }
