@@ -125,7 +125,7 @@ impl Latency {
             let gets = self.read(engine, ledger, known, window)?;
             return Ok(tail(&gets, beside, 0, 0));
         }
-        let before = segments(engine)?;
+        let before = segments(engine);
         let writer = Stretch {
             engine,
             ledger,
@@ -141,7 +141,7 @@ impl Latency {
             let sets = sets.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok::<_, Failure>((gets?, sets?.operations))
         })?;
-        let after = segments(engine)?;
+        let after = segments(engine);
         let gone = before.difference(&after).count() as u64;
         Ok(tail(&gets, beside, sets, gone))
     }
@@ -193,9 +193,8 @@ fn tail(gets: &Histogram<u64>, beside: Beside, sets: u64, compacted: u64) -> Tai
     }
 }
 
-fn segments(engine: &HashLog) -> Result<BTreeSet<u64>, Failure> {
-    let usage = engine.segments();
-    Ok(usage.into_iter().map(|segment| segment.id).collect())
+fn segments(engine: &HashLog) -> BTreeSet<u64> {
+    engine.segments().into_iter().map(|segment| segment.id).collect()
 }
 
 impl Beside {

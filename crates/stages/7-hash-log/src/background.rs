@@ -70,7 +70,10 @@ impl Signal {
 
     /// Holds the compaction in the background, or lets it go on.
     pub(crate) fn pause(&self, is_paused: bool) {
-        self.state().is_paused = is_paused;
+        let mut state = self.state();
+        state.is_paused = is_paused;
+        // What has waited meanwhile is to be looked at.
+        state.has_work |= !is_paused;
         self.changed.notify_all();
     }
 

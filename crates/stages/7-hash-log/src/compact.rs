@@ -55,10 +55,12 @@ impl Store {
     /// Compacts what is worth it while the engine is in use, until nothing is.
     pub(crate) fn compact_wasteful(&self, zeal: Zeal) -> Result<()> {
         loop {
-            self.signal.rest(std::time::Duration::ZERO);
+            if !self.signal.is_compacting() {
+                return Ok(());
+            }
             let one_at_a_time = self.compaction.lock().map_err(|_| Error::panicked())?;
             let chosen = choose::in_background(&self.catalog.usage(), self.options.segment_limit(), zeal);
-            if chosen.is_empty() || self.signal.is_stopping() {
+            if chosen.is_empty() {
                 return Ok(());
             }
             self.compact_these(&chosen, true)?;

@@ -57,6 +57,30 @@ fn paused_at_the_first_copy(
 }
 
 #[test]
+fn a_paused_compaction_waits_until_it_is_resumed_and_sealing_does_not() {
+    let disk = RecordingDisk::new();
+    let (makes, made) = channel();
+    let watched = WatchedDisk::new(&disk, move |deed, name| {
+        if deed == Deed::Create && name.ends_with(".log.tmp") {
+            let _ = makes.send(());
+        }
+        Ok(())
+    });
+    let store = HashLog::open_on(watched, Path::new(DIR), options()).unwrap();
+    store.pause_compaction();
+    overwrite(&store);
+    store.seal().unwrap();
+    assert!(made.try_recv().is_err(), "nothing is copied");
+    assert_eq!(store.compaction_progress(), None);
+    let all = names(&disk, ".log").len();
+    store.resume_compaction();
+    made.recv_timeout(FAR_TOO_LONG).unwrap();
+    Box::new(store).close().unwrap();
+    assert_eq!(contents(&open(&disk).unwrap()), expected());
+    assert!(names(&disk, ".log").len() <= all);
+}
+
+#[test]
 fn overwriting_is_compacted_without_being_asked_while_writes_go_on() {
     let disk = RecordingDisk::new();
     let (removed, removals) = channel();
