@@ -31,6 +31,8 @@ pub(crate) struct Signal {
 struct State {
     has_work: bool,
     is_paused: bool,
+    /// Whether the maintenance thread runs.
+    is_maintained: bool,
     /// How many rounds of compaction have ended.
     rounds: u64,
     /// Why maintenance failed, until someone has been told.
@@ -79,7 +81,13 @@ impl Signal {
 
     /// Whether there is reason to believe that compaction will come.
     pub(crate) fn is_compacting(&self) -> bool {
-        !self.state().is_paused && !self.is_stopping()
+        let state = self.state();
+        state.is_maintained && !state.is_paused && !self.is_stopping()
+    }
+
+    fn maintain(&self, is_maintained: bool) {
+        self.state().is_maintained = is_maintained;
+        self.changed.notify_all();
     }
 
     /// Waits while compaction is paused, and then for so long, so that it does not write too fast. Ends at once if
@@ -121,7 +129,9 @@ impl Signal {
     pub(crate) fn await_round(&self, most: Duration) {
         let state = self.state();
         let before = state.rounds;
-        let goes_on = |state: &mut State| state.rounds == before && !state.is_paused && !self.is_stopping();
+        let goes_on = |state: &mut State| {
+            state.rounds == before && state.is_maintained && !state.is_paused && !self.is_stopping()
+        };
         drop(self.changed.wait_timeout_while(state, most, goes_on));
     }
 
@@ -188,6 +198,7 @@ impl Background {
         if store.options.compaction == Compaction::Background {
             // What the last process left may be worth it.
             store.signal.wake();
+            store.signal.maintain(true);
             background.spawn("logladder-maintenance", maintain)?;
         }
         if let SyncPolicy::Every(time) = store.options.sync {
@@ -226,7 +237,17 @@ impl Drop for Background {
     }
 }
 
+/// Says that the thread has ended, by a panic perhaps, so that nobody waits for it.
+struct Maintenance<'s>(&'s Signal);
+
+impl Drop for Maintenance<'_> {
+    fn drop(&mut self) {
+        self.0.maintain(false);
+    }
+}
+
 fn maintain(store: &Store) {
+    let _maintenance = Maintenance(&store.signal);
     let (mut seen, mut idle_counts) = (0, true);
     loop {
         let zeal = match store.signal.wait(idle_counts) {

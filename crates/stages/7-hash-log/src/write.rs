@@ -36,8 +36,8 @@ const KEPT_BUFFER_BYTES: usize = 1 << 20;
 /// So many full segments may wait to be sealed; then whoever fills another seals one first.
 const MOST_FULL: usize = 4;
 
-/// Who has filled a segment waits for so many rounds of compaction at most.
-const MOST_ROUNDS_WAITED: usize = 50;
+/// Who has filled a segment waits for so many rounds of compaction at most, and for a fifth of a second at most for each.
+const MOST_ROUNDS_WAITED: usize = 5;
 
 /// The newest version of each key that a batch has written so far.
 type Versions<'b> = HashMap<&'b [u8], u64>;
