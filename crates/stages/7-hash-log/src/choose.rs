@@ -71,8 +71,8 @@ pub(crate) fn in_background(all: &[SegmentUsage], segment_bytes: u64, zeal: Zeal
     let sealed = || all.iter().filter(|usage| usage.is_sealed);
     let floor = Floor::without(all, &BTreeSet::new());
     let is_held = |usage: &&SegmentUsage| usage.newest_tombstone >= floor.without_also(usage.id);
-    let held: u64 = sealed().filter(is_held).map(|usage| usage.tombstone_bytes).sum();
-    let total: u64 = sealed().map(|usage| usage.bytes).sum();
+    let held = total_of(sealed().filter(is_held).map(|usage| usage.tombstone_bytes));
+    let total = total_of(sealed().map(|usage| usage.bytes));
     if held > 0 && held >= total / 2 {
         return sealed().map(|usage| usage.id).collect();
     }
@@ -100,10 +100,15 @@ pub(crate) fn in_background(all: &[SegmentUsage], segment_bytes: u64, zeal: Zeal
     chosen.into_iter().enumerate().take_while(fits).map(|(_, (usage, _))| usage.id).collect()
 }
 
+/// Sums that a checkpoint or a footer has made up must not overflow.
+fn total_of(bytes: impl Iterator<Item = u64>) -> u64 {
+    bytes.fold(0, u64::saturating_add)
+}
+
 /// How many bytes of use and of waste there are: what the writer goes by when compaction does not keep up.
 pub(crate) fn balance(all: &[SegmentUsage]) -> (u64, u64) {
-    let bytes: u64 = all.iter().map(|usage| usage.bytes).sum();
-    let waste: u64 = all.iter().map(SegmentUsage::dead_bytes).sum();
+    let bytes = total_of(all.iter().map(|usage| usage.bytes));
+    let waste = total_of(all.iter().map(SegmentUsage::dead_bytes));
     (bytes.saturating_sub(waste), waste)
 }
 

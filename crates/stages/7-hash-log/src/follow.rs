@@ -54,7 +54,11 @@ impl Store {
         let committed = self.committed()?;
         let mut number = number_behind(since);
         if number > committed {
-            let why = format!("it is behind {} changes, and there are {}", since.sequence, committed - 1);
+            let why = format!(
+                "it is behind {} changes, and there are {}",
+                since.sequence,
+                committed.saturating_sub(1)
+            );
             return Err(Error::InvalidPosition { why });
         }
         self.check_place(since, committed)?;

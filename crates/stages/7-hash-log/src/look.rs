@@ -125,7 +125,8 @@ fn of_checkpoint(
     for (segment, line) in sealed.iter_mut().zip(&checkpoint.head.segments) {
         (segment.fixed, segment.live_bytes) = (line.fixed, line.live_bytes);
     }
-    let bytes: u64 = sealed.iter().map(|segment| segment.footer.records * 8).sum();
+    let bytes: u64 =
+        sealed.iter().map(|segment| segment.footer.records.saturating_mul(8)).fold(0, u64::saturating_add);
     let shards = for_each(SHARDS, bytes, |number| Ok(checkpoint.shard(number)))?;
     let index = Index::of_shards(manifest.hash_key, shards);
     Ok(Looked { index, live: checkpoint.head.live, versions, sealed, tail: Vec::new() })
