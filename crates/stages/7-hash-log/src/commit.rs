@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError};
 use logladder_disk::File;
 use logladder_engine::{Error, Result, SyncPolicy};
 
-use crate::store::{Growing, Store};
+use crate::store::Store;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How far the log is on the disk, and who is seeing to the rest.
@@ -115,7 +115,7 @@ impl Store {
         let writer = &mut *writer;
         for growing in writer.full.iter_mut().chain(&mut writer.active) {
             if let Some((_, _, len)) = files.iter().find(|(seat, ..)| *seat == growing.seat) {
-                Growing::note_synced(growing, *len);
+                growing.synced = growing.synced.max(*len);
             }
         }
         let segments = self.catalog.segments();
@@ -127,11 +127,5 @@ impl Store {
         let mut state = self.commits.state();
         state.durable = state.durable.max(end);
         Ok(())
-    }
-}
-
-impl Growing {
-    fn note_synced(&mut self, len: u64) {
-        self.synced = self.synced.max(len);
     }
 }
