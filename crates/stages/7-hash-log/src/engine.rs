@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use logladder_disk::{Disk, OpenOn, RealDisk, StoreFolder};
 use logladder_engine::{
     Atomic, Backup, Batch, Changes, Compact, Compacted, Durability, Engine, Expire, Expiry, History, Iterate,
-    Open, Position, Repair, Result, Stats, Version, Visit, VisitChange, VisitVersion, limits,
+    Open, Position, Repair, Result, Stats, Visit, VisitChange, VisitVersion, limits,
 };
 
 use crate::Options;
@@ -210,17 +210,7 @@ impl History for HashLog {
     /// As many as [`Options::versions`] says.
     fn versions(&self, key: &[u8], visit: &mut VisitVersion<'_>) -> Result<()> {
         limits::check_key(key)?;
-        let hash = self.store.catalog.index().hash(key);
-        self.store.catalog.search(hash, |_, _, record| {
-            if record.key != key {
-                return None;
-            }
-            let value = (!record.is_delete()).then_some(record.value);
-            // One that was written when versions were not kept counts as the first.
-            let version = Version::new(record.extra.version.unwrap_or(1), value);
-            visit(&version).is_break().then_some(())
-        })?;
-        Ok(())
+        self.store.versions(key, visit)
     }
 }
 

@@ -1,9 +1,9 @@
-//! [`Snapshot`]: the store of one moment, to be gone through while writes go on.
+//! [`Snapshot`]: the store of one moment, to be gone through while writes go on; and the versions of one key.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use logladder_engine::{Result, Visit};
+use logladder_engine::{Result, Version, Visit, VisitVersion};
 
 use crate::catalog::{Catalog, Segments};
 use crate::index::Location;
@@ -23,6 +23,35 @@ impl Store {
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let unchanged = self.published_or_poisoned_writer()?;
         Snapshot::of(&self.catalog, self.options.versions, unchanged)
+    }
+}
+
+impl Store {
+    /// Shows the versions of `key` that one moment has, the newest first, until `visit` breaks.
+    ///
+    /// Writers wait while their places are noted: beside one that moves them to the right for another, a search
+    /// could see some of before and some of after.
+    pub(crate) fn versions(&self, key: &[u8], visit: &mut VisitVersion<'_>) -> Result<()> {
+        let mut places = Vec::new();
+        let unchanged = self.writer_of_any()?;
+        self.catalog.search(self.catalog.index().hash(key), |segment, location, record| {
+            if record.key == key {
+                places.push((Arc::clone(segment), location.offset));
+            }
+            None::<()>
+        })?;
+        drop(unchanged);
+        for (segment, offset) in places {
+            let flow = segment.with_record(offset, |record| {
+                let value = (!record.is_delete()).then_some(record.value);
+                // One that was written when versions were not kept counts as the first.
+                visit(&Version::new(record.extra.version.unwrap_or(1), value))
+            })?;
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
