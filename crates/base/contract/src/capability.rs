@@ -19,6 +19,8 @@ pub enum Capability {
     Changes,
     /// [`Expire`](logladder_engine::Expire).
     Expire,
+    /// [`Collections`](logladder_engine::Collections).
+    Collections,
     /// [`Compact`](logladder_engine::Compact).
     Compact,
     /// [`Backup`](logladder_engine::Backup).
@@ -27,13 +29,14 @@ pub enum Capability {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Iterate,
         Self::ConsistentView,
         Self::Atomic,
         Self::History,
         Self::Changes,
         Self::Expire,
+        Self::Collections,
         Self::Compact,
         Self::Backup,
     ];
@@ -48,6 +51,7 @@ impl Capability {
             Self::History => engine.as_history().is_some(),
             Self::Changes => engine.as_changes().is_some(),
             Self::Expire => engine.as_expire().is_some(),
+            Self::Collections => engine.as_collections().is_some(),
             Self::Compact => engine.as_compact().is_some(),
             Self::Backup => engine.as_backup().is_some(),
         }
@@ -62,6 +66,7 @@ impl Capability {
             Self::History => "it keeps no history",
             Self::Changes => "its changes cannot be followed",
             Self::Expire => "its values have no end",
+            Self::Collections => "its keys have no collections",
             Self::Compact => "it cannot compact",
             Self::Backup => "it makes no copies",
         }

@@ -51,6 +51,7 @@ enum Need {
     Retention,
     Changes,
     Expire,
+    Collections,
     Compact,
     Backup,
     /// That the disk can be made to refuse.
@@ -80,6 +81,7 @@ impl Need {
             }
             Self::Changes => can(Capability::Changes),
             Self::Expire => can(Capability::Expire),
+            Self::Collections => can(Capability::Collections),
             Self::Compact => can(Capability::Compact),
             Self::Backup => can(Capability::Backup),
             Self::RecordingDisk => (place == Place::RecordingDisk, "a real disk cannot be made to refuse"),

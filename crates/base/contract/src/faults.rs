@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use logladder_disk::crash::Recording;
 use logladder_disk::{Fault, Filter, Op, RecordingDisk};
-use logladder_engine::{Engine, Error};
+use logladder_engine::{Durability, Engine, Error};
 
 use crate::case::quietly;
 use crate::crash::{
@@ -55,7 +55,8 @@ impl fmt::Display for FaultSummary {
 /// # Errors
 ///
 /// The first thing that should not happen: a wrong value; a write or a sync that is acknowledged after a failed
-/// one, before the store was opened again; a read that fails; an acknowledged write that is lost.
+/// one, before the store was opened again, unless its durability is `Eventual`; a read that fails; an acknowledged
+/// write that is lost.
 pub fn faults(subject: &Subject) -> Result<FaultSummary, Box<Violation>> {
     let mut summary = FaultSummary::default();
     if !subject.persists() {
@@ -143,11 +144,15 @@ impl<'a, 's> Session<'a, 's> {
             match step {
                 Step::Close => {
                     let closed = engine.close();
+                    if closed.is_err() {
+                        self.run.end_without_sync(self.subject.durability());
+                    }
                     self.judge_sync(closed).map_err(at)?;
                     engine = self.open_again().map_err(at)?;
                 }
                 Step::Drop => {
                     drop(engine);
+                    self.run.end_without_sync(self.subject.durability());
                     engine = self.open_again().map_err(at)?;
                 }
                 _ => self.call(&*engine, step).map_err(at)?,
@@ -225,8 +230,16 @@ impl<'a, 's> Session<'a, 's> {
 
     fn first_failure(&mut self, error: &Error, health: Health) -> Result<(), Violation> {
         self.summary.in_calls += 1;
-        self.health = health;
+        if !self.tries_again() {
+            self.health = health;
+        }
         names_the_file(error)
+    }
+
+    /// Whether the store still has what it failed to write, and writes it again. Then it goes on, and is held to what
+    /// its next sync says.
+    fn tries_again(&self) -> bool {
+        self.subject.durability() == Durability::Eventual
     }
 
     /// Opens the store. If that fails, it must succeed the next time: the disk fails once.

@@ -92,6 +92,17 @@ fn a_wrong_end_is_noticed() {
 }
 
 #[test]
+fn a_wrong_collection_is_noticed() {
+    fails_case(Flaw::SplitsAtTheLastStroke, "the_first_stroke_splits_a_key");
+    fails_case(Flaw::SplitsAtTheLastStroke, "keys_of_every_kind_are_shown_where_they_belong");
+    fails_case(Flaw::PutsAnywhere, "a_key_that_names_no_member_is_refused_by_put");
+    fails_case(Flaw::PutsOutsideTheLock, "puts_at_once_give_each_old_value_once");
+    fails_case(Flaw::DeletesWhatBeginsLikeIt, "delete_all_deletes_one_collection");
+    fails_case(Flaw::ShowsMembersOneByOne, "a_collection_is_shown_as_of_one_moment");
+    fails_case(Flaw::LetsOthersIntoADeleteOfAll, "delete_all_during_writes_takes_all_of_a_moment");
+}
+
+#[test]
 fn a_bad_copy_is_noticed() {
     fails_case(Flaw::CopiesIntoFullFolders, "a_folder_that_is_not_empty_takes_no_copy");
     fails_case(Flaw::CopiesWithoutTheNewest, "a_copy_holds_everything_that_was_acknowledged");
@@ -127,6 +138,8 @@ fn random_programs_notice_most_of_it() {
         Flaw::UncoversOlderValues,
         Flaw::ShowsWhatHasEnded,
         Flaw::CopiesWithoutTheNewest,
+        Flaw::SplitsAtTheLastStroke,
+        Flaw::DeletesWhatBeginsLikeIt,
     ] {
         assert!(model(&subject(flaw)).is_err(), "{flaw:?}");
     }

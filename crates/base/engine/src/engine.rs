@@ -3,7 +3,10 @@
 use std::fmt::Debug;
 use std::path::Path;
 
-use crate::{Atomic, Backup, Changes, Compact, Durability, Expire, History, Iterate, Repair, Result, Stats};
+use crate::{
+    Atomic, Backup, Changes, Collections, Compact, Durability, Expire, History, Iterate, Repair, Result,
+    Stats,
+};
 
 /// A key-value store.
 ///
@@ -21,6 +24,10 @@ use crate::{Atomic, Backup, Changes, Compact, Durability, Expire, History, Itera
 /// opened again; reads go on. Nobody can know what part of a failed write reached the disk, and after a
 /// failed `fsync` the kernel may have marked the lost pages clean, so that the next one says yes (Rebello
 /// et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020).
+///
+/// A stage whose durability is [`Eventual`](Durability::Eventual) may go on instead: it still has in memory what it
+/// failed to write, and writes all of it again, to another file, so that nothing of the failed one is relied on. There
+/// a `sync` that says yes after one that said no has made everything durable, as ever.
 pub trait Engine: Send + Sync {
     /// The stage's short name, such as `scan-log`.
     fn name(&self) -> &'static str;
@@ -156,6 +163,11 @@ pub trait Engine: Send + Sync {
 
     /// Values that end by themselves, if the stage can.
     fn as_expire(&self) -> Option<&dyn Expire> {
+        None
+    }
+
+    /// Keys in two layers, if the stage has them.
+    fn as_collections(&self) -> Option<&dyn Collections> {
         None
     }
 

@@ -58,6 +58,18 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// The empty key, where a key must be of the form `collection/member`.
+    EmptyKey,
+    /// A key without a collection, where it must be of the form `collection/member`.
+    NoCollection {
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// A key without a member, where it must be of the form `collection/member`.
+    NoMember {
+        /// The key.
+        key: Vec<u8>,
+    },
     /// A key, a value or a batch over the limit. Nothing was written.
     TooLarge {
         /// What is too large: `the key`, `the value`.
@@ -149,6 +161,21 @@ impl fmt::Display for Error {
                 path.display()
             ),
             Self::InvalidKey { why } => write!(f, "this key cannot be stored: {why}"),
+            Self::EmptyKey => f.write_str("the key is empty: it must be of the form collection/member"),
+            Self::NoCollection { key } => {
+                write!(
+                    f,
+                    "the key `{}` names no collection: it must be of the form collection/member",
+                    shown(key)
+                )
+            }
+            Self::NoMember { key } => {
+                write!(
+                    f,
+                    "the key `{}` names no member: it must be of the form collection/member",
+                    shown(key)
+                )
+            }
             Self::TooLarge { what, len, limit } => {
                 write!(f, "{what} has {len} bytes, and the limit is {limit}; nothing was written")
             }
@@ -166,6 +193,13 @@ impl fmt::Display for Error {
             ),
         }
     }
+}
+
+/// As much of a key as a message has room for.
+fn shown(key: &[u8]) -> String {
+    const MOST: usize = 60;
+    let more = if key.len() > MOST { "…" } else { "" };
+    format!("{}{more}", key[..key.len().min(MOST)].escape_ascii())
 }
 
 /// What the user can do about the commonest refusals of a system.
@@ -206,6 +240,10 @@ mod tests {
         assert_eq!(
             Error::corrupt(Path::new("a/b"), 7, "the checksum differs").to_string(),
             "a/b is damaged at offset 7: the checksum differs; no file was changed: restore it from a copy, or move it away"
+        );
+        assert_eq!(
+            Error::NoMember { key: b"artist/".to_vec() }.to_string(),
+            "the key `artist/` names no member: it must be of the form collection/member"
         );
     }
 }

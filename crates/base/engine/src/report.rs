@@ -81,6 +81,11 @@ pub struct Stats {
     /// How many files are appended to by write(2), a system call for each write, because space for them could
     /// not be reserved and mapped. 0 is the fast way, and what a stage says that always writes.
     pub unreserved_files: u64,
+    /// Keys whose newest value, or whose delete, is in memory alone: what the death of the process would take. 0
+    /// for a stage that hands each write to the kernel before it is acknowledged.
+    pub unwritten_keys: u64,
+    /// How often writing those has failed since it last succeeded. 0 is health.
+    pub failed_writes: u64,
 }
 
 /// Something that opening a store had to cut off: a write that a crash left unfinished.

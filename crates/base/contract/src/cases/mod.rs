@@ -3,6 +3,7 @@
 pub(crate) mod atomic;
 pub(crate) mod backup;
 pub(crate) mod changes;
+pub(crate) mod collections;
 pub(crate) mod compact;
 pub(crate) mod consistent;
 pub(crate) mod expire;

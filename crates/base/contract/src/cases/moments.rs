@@ -13,6 +13,11 @@ pub(super) fn key(number: usize) -> String {
     format!("in turn {number}")
 }
 
+/// The names of the keys, in the order in which they are written.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    (0..KEYS).map(key)
+}
+
 /// Writes every key, the one after the other.
 pub(super) fn write_in_turn(store: &Store, round: u64) {
     for number in 0..KEYS {

@@ -81,6 +81,7 @@ impl Run {
                 }
                 Step::Drop => {
                     drop(engine);
+                    run.end_without_sync(subject.durability());
                     engine = run.open(subject)?;
                 }
             }
@@ -132,6 +133,15 @@ impl Run {
         let now = self.disk.op_count();
         for write in self.writes.iter_mut().rev().take_while(|write| write.call + 1 == self.calls) {
             write.acknowledged = Some(now);
+        }
+    }
+
+    /// The store was dropped, or could not be closed. One whose writes do not even survive the process may have lost
+    /// those that no sync covers: they count as not acknowledged.
+    pub(crate) fn end_without_sync(&mut self, durability: Durability) {
+        if durability < Durability::ProcessCrash {
+            let covered = self.syncs.iter().map(|sync| sync.covers).max().unwrap_or(0);
+            self.writes[covered..].iter_mut().for_each(|write| write.acknowledged = None);
         }
     }
 

@@ -200,6 +200,30 @@ macro_rules! __and_every_case_of_a_capability {
             compact::compactions_between_writes_end_as_in_a_map [Compact]
                 "Writes, compactions and openings in any order end as in a map.";
 
+            // Collections.
+            collections::put_gives_the_old_value [Collections]
+                "put gives the value that a key had, or says that it had none.";
+            collections::the_first_stroke_splits_a_key [Collections]
+                "The first `/` of a key ends its collection, and a collection is compared whole.";
+            collections::a_key_that_names_no_member_is_refused_by_put [Collections]
+                "put refuses a key without a collection or a member, and says which of them is missing.";
+            collections::what_names_no_collection_is_refused [Collections]
+                "What cannot be the name of a collection is refused, and nothing is shown or deleted.";
+            collections::delete_all_deletes_one_collection [Collections]
+                "delete_all deletes the members of one collection, says how many, and leaves all others.";
+            collections::collections_survive_reopening [Collections, Persistence]
+                "Collections have the same members when the store is opened again.";
+            collections::keys_of_every_kind_are_shown_where_they_belong [Collections]
+                "A key of any bytes is shown in its collection, and nowhere else.";
+            collections::a_visitor_of_a_collection_may_do_what_it_likes [Collections]
+                "A visitor of a collection may read, write, delete, stop and panic.";
+            collections::a_collection_is_shown_as_of_one_moment [Collections]
+                "A collection is shown as it was at one moment, while another thread writes.";
+            collections::puts_at_once_give_each_old_value_once [Collections]
+                "Of many puts at once each gives the value that the one before it had put.";
+            collections::delete_all_during_writes_takes_all_of_a_moment [Collections]
+                "A delete_all during writes deletes what was there at one moment.";
+
             // Copies.
             backup::a_copy_holds_everything_that_was_acknowledged [Backup]
                 "A copy opens as a store with everything that was acknowledged, while the original is open.";

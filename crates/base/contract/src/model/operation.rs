@@ -33,6 +33,9 @@ pub(super) enum Operation {
     SetUntil(Bytes, Bytes, End),
     Versions(Bytes),
     Follow,
+    Put(Bytes, Bytes),
+    GetAll(Bytes),
+    DeleteAll(Bytes),
     Backup,
 }
 
@@ -77,6 +80,9 @@ impl fmt::Debug for Operation {
             }
             Self::Versions(key) => write!(f, "versions {}", show(key)),
             Self::Follow => f.write_str("follow"),
+            Self::Put(key, value) => write!(f, "put {} = {}", show(key), show(value)),
+            Self::GetAll(collection) => write!(f, "get_all {}", show(collection)),
+            Self::DeleteAll(collection) => write!(f, "delete_all {}", show(collection)),
             Self::Backup => f.write_str("backup, open the copy"),
         }
     }
@@ -138,6 +144,14 @@ pub(super) fn programs(subject: &Subject) -> impl Strategy<Value = Vec<Operation
     add(Capability::Expire, 3, ending.boxed());
     add(Capability::History, 3, keys().prop_map(Operation::Versions).boxed());
     add(Capability::Changes, 1, Just(Operation::Follow).boxed());
+    let collections = || select(vec![b"a".to_vec(), b"c".to_vec(), b"\xFF\0".to_vec()]);
+    let members = || select(vec![&b"m"[..], b"M", b"a/b", b"../x", b"/", b"\n"]);
+    let keys_of_members =
+        (collections(), members()).prop_map(|(collection, member)| [&collection, &b"/"[..], member].concat());
+    let puts = (keys_of_members, values()).prop_map(|(key, value)| Operation::Put(key, value));
+    add(Capability::Collections, 5, puts.boxed());
+    add(Capability::Collections, 2, collections().prop_map(Operation::GetAll).boxed());
+    add(Capability::Collections, 1, collections().prop_map(Operation::DeleteAll).boxed());
     add(Capability::Backup, 1, Just(Operation::Backup).boxed());
     proptest::collection::vec(Union::new_weighted(choices), 1..OPERATIONS)
 }

@@ -103,9 +103,42 @@ impl Twin {
             }
             Operation::Versions(key) => self.has_the_same_versions(key),
             Operation::Follow => self.follow(),
+            Operation::Put(key, value) => {
+                let old = self.store.put(key, value);
+                assert!(old == self.map.get(key).cloned(), "put gives the old value of {}", show(key));
+                self.wrote(&[(key.clone(), Some(value.clone()))], None);
+                self.store.holds(key, value);
+            }
+            Operation::GetAll(collection) => {
+                let shown = self.store.get_all(collection);
+                let members = self.members(collection);
+                assert!(shown == members, "get_all shows the members of {}", show(collection));
+                let is_listed = self.store.collections().contains(collection);
+                assert_eq!(is_listed, !members.is_empty(), "whether {} is listed", show(collection));
+            }
+            Operation::DeleteAll(collection) => {
+                let members = self.members(collection);
+                assert_eq!(self.store.delete_all(collection), members.len() as u64, "deleted members");
+                let key = |member: Bytes| [&collection[..], b"/", &member].concat();
+                let deletes: Vec<_> = members.into_keys().map(|member| (key(member), None)).collect();
+                self.wrote(&deletes, None);
+                for (key, _) in &deletes {
+                    self.store.lacks(key);
+                }
+            }
             Operation::Backup => self.back_up(bench),
         }
         self
+    }
+
+    /// The members of a collection.
+    fn members(&self, collection: &Bytes) -> Map {
+        let start = [&collection[..], b"/"].concat();
+        let mut members = Map::new();
+        for (key, value) in self.map.iter().filter(|(key, _)| key.starts_with(&start)) {
+            members.insert(key[start.len()..].to_vec(), value.clone());
+        }
+        members
     }
 
     fn reopened(mut self, bench: &Bench, end: impl FnOnce(Store)) -> Self {

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use logladder_engine::{
-    Atomic, Backup, Batch, Changes, Compact, Compacted, Expire, Expiry, History, Iterate, Position, Result,
-    Visit,
+    Atomic, Backup, Batch, Changes, Collections, Compact, Compacted, Expire, Expiry, History, Iterate,
+    Position, Result, Visit,
 };
 
 use super::Store;
@@ -252,6 +252,51 @@ impl Store {
         let end = outcome?;
         assert_eq!(end, place, "what is returned is the place behind the last change that was shown");
         Ok(changes)
+    }
+}
+
+/// [`Collections`].
+impl Store {
+    #[track_caller]
+    fn two_layers(&self) -> &dyn Collections {
+        still(self.engine.as_collections(), "Collections")
+    }
+
+    /// Sets `key` to `value` and gives back the value that it had.
+    #[track_caller]
+    #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn put(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+        succeeds(self.two_layers().put(key.as_ref(), value.as_ref()), "put")
+    }
+
+    /// Every member of a collection and its value. A member that is shown twice fails the case.
+    #[track_caller]
+    #[must_use]
+    pub fn get_all(&self, collection: impl AsRef<[u8]>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut members = BTreeMap::new();
+        let mut visit = |member: &[u8], value: &[u8]| {
+            let before = members.insert(member.to_vec(), value.to_vec());
+            assert!(before.is_none(), "get_all showed {} twice", show(member));
+            ControlFlow::Continue(())
+        };
+        succeeds(self.two_layers().get_all(collection.as_ref(), &mut visit), "get_all");
+        members
+    }
+
+    /// Deletes every member of a collection, and says how many there were.
+    #[track_caller]
+    #[allow(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn delete_all(&self, collection: impl AsRef<[u8]>) -> u64 {
+        succeeds(self.two_layers().delete_all(collection.as_ref()), "delete_all")
+    }
+
+    /// The names of the collections, which must be sorted.
+    #[track_caller]
+    #[must_use]
+    pub fn collections(&self) -> Vec<Vec<u8>> {
+        let names = succeeds(self.two_layers().collections(), "collections");
+        assert!(names.is_sorted_by(|one, next| one < next), "they are sorted, and each is there once");
+        names
     }
 }
 

@@ -16,7 +16,7 @@ use super::record::{Kind, NO_END, Record};
 use super::{Flaw, LOG, Ledger, State, Submitted, UNFINISHED, milliseconds, now};
 
 /// A flaw between two threads shows when the one comes in the middle of the other: here it has the time.
-fn let_others_in() {
+pub(super) fn let_others_in() {
     std::thread::sleep(Duration::from_micros(200));
 }
 

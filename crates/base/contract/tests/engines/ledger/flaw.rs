@@ -58,6 +58,19 @@ pub(crate) enum Flaw {
     /// A visitor is shown what has ended.
     ShowsWhatHasEnded,
 
+    /// The last `/` of a key ends its collection.
+    SplitsAtTheLastStroke,
+    /// `put` looks for the old value before it takes the lock.
+    PutsOutsideTheLock,
+    /// `put` takes every key.
+    PutsAnywhere,
+    /// `delete_all` deletes every key that begins like the collection.
+    DeletesWhatBeginsLikeIt,
+    /// `delete_all` takes the lock anew for each member.
+    LetsOthersIntoADeleteOfAll,
+    /// A collection is shown member by member.
+    ShowsMembersOneByOne,
+
     /// A copy is made whatever is in the folder.
     CopiesIntoFullFolders,
     /// A copy lacks the newest write.

@@ -4,6 +4,7 @@
 //! where the changes begin, then the versions that are kept, then what comes after.
 
 mod capabilities;
+mod collections;
 mod flaw;
 mod record;
 
@@ -15,8 +16,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use logladder_disk::sabotage::{self, Rule};
 use logladder_disk::{Disk, File, OpenOn, Poison, RealDisk, StoreFolder, cut_torn_tail, replace};
 use logladder_engine::{
-    Atomic, Backup, Changes, Compact, Durability, Engine, Error, Expire, History, Iterate, Open, Repair,
-    Result, Stats, SyncPolicy, limits,
+    Atomic, Backup, Changes, Collections, Compact, Durability, Engine, Error, Expire, History, Iterate, Open,
+    Repair, Result, Stats, SyncPolicy, limits,
 };
 
 pub(crate) use flaw::Flaw;
@@ -345,6 +346,10 @@ impl Engine for Ledger {
     }
 
     fn as_expire(&self) -> Option<&dyn Expire> {
+        Some(self)
+    }
+
+    fn as_collections(&self) -> Option<&dyn Collections> {
         Some(self)
     }
 
