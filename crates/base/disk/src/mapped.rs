@@ -105,8 +105,8 @@ impl Reserve {
 
     /// Copies `bytes` behind what is there and publishes them. Returns the offset they start at.
     ///
-    /// Where the file is too short for them, `extend` makes it at least as long as it is told, and says how long it is
-    /// then.
+    /// Where the file is too short for them, `extend` is told how long it is and how long it must be at least, and says
+    /// how long it is then.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl Reserve {
     pub(crate) fn append(
         &self,
         bytes: &[u8],
-        extend: impl FnOnce(usize) -> io::Result<usize>,
+        extend: impl FnOnce(usize, usize) -> io::Result<usize>,
     ) -> io::Result<usize> {
         // The lock guards nothing that a panic could leave half-done: `len` moves last.
         let _writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -123,12 +123,14 @@ impl Reserve {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
         let end = start + bytes.len();
-        if end > self.usable.load(Ordering::Relaxed) {
-            let usable = extend(end)?;
-            if usable < end {
+        let usable = self.usable.load(Ordering::Relaxed);
+        if end > usable {
+            let longer = extend(usable, end)?;
+            if longer < end {
                 return Err(io::Error::from(io::ErrorKind::StorageFull));
             }
-            self.usable.store(usable, Ordering::Relaxed);
+            self.touch(usable, longer);
+            self.usable.store(longer, Ordering::Relaxed);
         }
         // SAFETY: `end` is within the map, as just checked, and the file reaches that far; the destination lies behind
         // the published bytes, where only the holder of `writer` reads or writes, and so cannot overlap `bytes`.
@@ -137,6 +139,29 @@ impl Reserve {
         }
         self.len.store(end, Ordering::Release);
         Ok(start)
+    }
+
+    /// Has the pages from `start` to `end` mapped, so that the first append to each does not have to wait for it: all
+    /// at once they take a fraction of the time. Where the system cannot do that, each is mapped when it is needed.
+    fn touch(&self, start: usize, end: usize) {
+        #[cfg(target_os = "linux")]
+        let _ = self.map.advise_range(memmap2::Advice::PopulateWrite, start, end - start);
+        #[cfg(not(target_os = "linux"))]
+        let _ = (start, end);
+    }
+
+    /// Maps the pages anew, for reading alone: nothing will be appended.
+    ///
+    /// Of a page that can be written to, the kernel must take that away in every processor before the page goes to the
+    /// disk, one page at a time, and each time it interrupts whoever runs there. Here all go at once.
+    pub(crate) fn end_writing(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            // SAFETY: the map is shared and has a file behind it, so the bytes are with the file, and who reads them
+            // meanwhile finds the same there.
+            let _ = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            let _ = self.map.advise_range(memmap2::Advice::PopulateRead, 0, self.len());
+        }
     }
 
     /// Hands the changed pages to the disk, and waits.

@@ -72,7 +72,7 @@ impl Disk for RealDisk {
             .map_err(io::Error::other)
             .and_then(|capacity| Reserve::of_file(&file, capacity))
             // Where no space can be had ahead, that shows now and not at the first append.
-            .and_then(|reserve| extend(&file, 0, RESERVE_STEP.min(capacity).max(1)).map(|()| reserve));
+            .and_then(|reserve| allocate(&file, 0, RESERVE_STEP.min(capacity).max(1)).map(|()| reserve));
         match mapped {
             Ok(reserve) => Ok(Box::new(ReservedFile { file, reserve, capacity, path: path.to_path_buf() })),
             Err(source) => {
@@ -238,8 +238,8 @@ struct ReservedFile {
     path: PathBuf,
 }
 
-/// Gives the file space up to `end`, of which it may have some.
-fn extend(file: &fs::File, start: u64, end: u64) -> io::Result<()> {
+/// Reserves the space of the file from `start` to `end`, of which it may have some.
+fn allocate(file: &fs::File, start: u64, end: u64) -> io::Result<()> {
     rustix::fs::fallocate(file, FallocateFlags::empty(), start, end - start).map_err(io::Error::from)
 }
 
@@ -258,9 +258,9 @@ impl File for ReservedFile {
     }
 
     fn append(&self, bytes: &[u8]) -> Result<u64> {
-        let extended = |end: usize| {
-            let (start, end) = (self.reserve.len() as u64, reserved_up_to(end as u64, self.capacity));
-            extend(&self.file, start, end)?;
+        let extended = |start: usize, end: usize| {
+            let end = reserved_up_to(end as u64, self.capacity);
+            allocate(&self.file, start as u64, end)?;
             usize::try_from(end).map_err(io::Error::other)
         };
         let start = self
@@ -278,7 +278,9 @@ impl File for ReservedFile {
         if len != self.len() {
             return Err(lengthened(&self.path));
         }
-        self.file.set_len(len).map_err(|source| Error::io("cut", &self.path, source))
+        self.file.set_len(len).map_err(|source| Error::io("cut", &self.path, source))?;
+        self.reserve.end_writing();
+        Ok(())
     }
 
     fn sync(&self) -> Result<()> {

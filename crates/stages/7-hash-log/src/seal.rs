@@ -134,8 +134,14 @@ impl Store {
     /// records are published before: compaction, which takes sealed segments, goes by the index.
     pub(crate) fn seal_oldest(&self) -> Result<bool> {
         let syncing = self.syncing.lock().map_err(|_| Error::panicked())?;
-        let Some(full) = self.writer()?.full.first().cloned() else { return Ok(false) };
-        self.sync_tail(&syncing)?;
+        let (full, is_published) = {
+            let writer = self.writer()?;
+            let Some(full) = writer.full.first().cloned() else { return Ok(false) };
+            (full, writer.unpublished.is_empty())
+        };
+        if !is_published {
+            self.sync_tail(&syncing)?;
+        }
         let id = full.header.id;
         let contents = self.poison.guard(self.finish(&*full.file, &full.header))?;
         write_hint(&self.folder, id, contents.hint.as_deref());
