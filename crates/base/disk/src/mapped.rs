@@ -20,6 +20,9 @@ use std::sync::{Arc, Mutex};
 
 use memmap2::{Mmap, MmapOptions, MmapRaw};
 
+/// Full pages are mapped for reading in pieces of so many bytes, a multiple of the size of a page on every system.
+const READ_STEP: usize = 1 << 16;
+
 /// The bytes of a whole file, in place.
 #[derive(Debug, Clone)]
 pub struct Map(Backing);
@@ -72,6 +75,8 @@ pub(crate) struct Reserve {
     len: AtomicUsize,
     /// So much of the map has a file behind it. Only the holder of `writer` changes it.
     usable: AtomicUsize,
+    /// So much of it is mapped for reading alone.
+    read_only: AtomicUsize,
     writer: Mutex<()>,
 }
 
@@ -89,7 +94,8 @@ impl Reserve {
     }
 
     fn new(map: MmapRaw, usable: usize) -> Self {
-        Self { map, len: AtomicUsize::new(0), usable: AtomicUsize::new(usable), writer: Mutex::new(()) }
+        let (len, read_only) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { map, len, usable: AtomicUsize::new(usable), read_only, writer: Mutex::new(()) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -150,17 +156,25 @@ impl Reserve {
         let _ = (start, end);
     }
 
-    /// Maps the pages anew, for reading alone: nothing will be appended.
+    /// Maps the pages that are full anew, for reading alone.
     ///
     /// Of a page that can be written to, the kernel must take that away in every processor before the page goes to the
-    /// disk, one page at a time, and each time it interrupts whoever runs there. Here all go at once.
+    /// disk, one page at a time, and each time it interrupts whoever runs there. Here all go at once. So this comes
+    /// before a sync.
     pub(crate) fn end_writing(&self) {
+        let end = self.len() / READ_STEP * READ_STEP;
+        let start = self.read_only.fetch_max(end, Ordering::Relaxed);
+        if !cfg!(target_os = "linux") || start >= end {
+            return;
+        }
         #[cfg(target_os = "linux")]
         {
-            // SAFETY: the map is shared and has a file behind it, so the bytes are with the file, and who reads them
-            // meanwhile finds the same there.
-            let _ = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
-            let _ = self.map.advise_range(memmap2::Advice::PopulateRead, 0, self.len());
+            // SAFETY: the map is shared and has a file behind it, which has the bytes; who reads them meanwhile finds
+            // the same there. Nobody writes before `len`, nor so on a page that ends there.
+            let _ = unsafe {
+                self.map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start)
+            };
+            let _ = self.map.advise_range(memmap2::Advice::PopulateRead, start, end - start);
         }
     }
 

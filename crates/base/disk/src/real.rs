@@ -278,12 +278,11 @@ impl File for ReservedFile {
         if len != self.len() {
             return Err(lengthened(&self.path));
         }
-        self.file.set_len(len).map_err(|source| Error::io("cut", &self.path, source))?;
-        self.reserve.end_writing();
-        Ok(())
+        self.file.set_len(len).map_err(|source| Error::io("cut", &self.path, source))
     }
 
     fn sync(&self) -> Result<()> {
+        self.reserve.end_writing();
         // Linux writes pages that were changed through a map with any sync of their file; msync(2) would be a second
         // sync of the same pages. Elsewhere it may be needed.
         let flushed = if cfg!(target_os = "linux") { Ok(()) } else { self.reserve.flush() };
