@@ -41,7 +41,7 @@ use std::sync::Arc;
 use logladder_engine::{Open, Result};
 
 pub use folder::{LOCK_FILE, StoreFolder, folder_in_place_of_file};
-pub use mapped::Map;
+pub use mapped::{Map, prefetch};
 pub use poison::Poison;
 pub use real::RealDisk;
 pub use recording::{Fault, Filter, Op, RecordingDisk};

@@ -18,7 +18,12 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::real::write_all_at;
+
 use memmap2::{Mmap, MmapOptions, MmapRaw};
+
+/// So many bytes at once are written, and not copied.
+const WRITTEN: usize = 1 << 15;
 
 /// Full pages are mapped for reading in pieces of so many bytes, a multiple of the size of a page on every system.
 const READ_STEP: usize = 1 << 16;
@@ -61,6 +66,25 @@ impl Deref for Map {
             Backing::File(map) => map,
             Backing::Memory(bytes) => bytes,
         }
+    }
+}
+
+/// Asks the processor to fetch `what` into its cache, and does not wait. It is only a hint: to ask for too much, or
+/// where this does nothing, costs time and no more.
+#[inline]
+pub fn prefetch<T: ?Sized>(what: &T) {
+    /// A line of the cache.
+    const LINE: usize = 64;
+    let start: *const i8 = std::ptr::from_ref(what).cast();
+    for line in (0..size_of_val(what)).step_by(LINE) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: every x86-64 has the instruction, and it reads nothing that a program could see.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line));
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (start, line);
     }
 }
 
@@ -111,6 +135,9 @@ impl Reserve {
 
     /// Copies `bytes` behind what is there and publishes them. Returns the offset they start at.
     ///
+    /// Many bytes at once are written to `file`, if that is given: to write them takes less time than to map their pages
+    /// and copy them, and who reads the map finds the same there.
+    ///
     /// Where the file is too short for them, `extend` is told how long it is and how long it must be at least, and says
     /// how long it is then.
     ///
@@ -120,6 +147,7 @@ impl Reserve {
     pub(crate) fn append(
         &self,
         bytes: &[u8],
+        file: Option<&fs::File>,
         extend: impl FnOnce(usize, usize) -> io::Result<usize>,
     ) -> io::Result<usize> {
         // The lock guards nothing that a panic could leave half-done: `len` moves last.
@@ -129,19 +157,27 @@ impl Reserve {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
         let end = start + bytes.len();
+        let file = file.filter(|_| bytes.len() >= WRITTEN);
         let usable = self.usable.load(Ordering::Relaxed);
         if end > usable {
             let longer = extend(usable, end)?;
             if longer < end {
                 return Err(io::Error::from(io::ErrorKind::StorageFull));
             }
-            self.touch(usable, longer);
+            if file.is_none() {
+                self.touch(usable, longer);
+            }
             self.usable.store(longer, Ordering::Relaxed);
         }
-        // SAFETY: `end` is within the map, as just checked, and the file reaches that far; the destination lies behind
-        // the published bytes, where only the holder of `writer` reads or writes, and so cannot overlap `bytes`.
-        unsafe {
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(start), bytes.len());
+        if let Some(file) = file {
+            write_all_at(file, bytes, start as u64)?;
+        } else {
+            // SAFETY: `end` is within the map, as just checked, and the file reaches that far; the destination lies
+            // behind the published bytes, where only the holder of `writer` reads or writes, and so cannot overlap
+            // `bytes`.
+            unsafe {
+                std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(start), bytes.len());
+            }
         }
         self.len.store(end, Ordering::Release);
         Ok(start)

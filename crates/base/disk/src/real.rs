@@ -265,7 +265,7 @@ impl File for ReservedFile {
         };
         let start = self
             .reserve
-            .append(bytes, extended)
+            .append(bytes, Some(&self.file), extended)
             .map_err(|source| Error::io("append to", &self.path, source))?;
         Ok(start as u64)
     }
@@ -308,7 +308,7 @@ pub(crate) fn read_slice_at(bytes: &[u8], path: &Path, offset: u64, buffer: &mut
 }
 
 #[cfg(unix)]
-fn write_all_at(file: &fs::File, bytes: &[u8], offset: u64) -> io::Result<()> {
+pub(crate) fn write_all_at(file: &fs::File, bytes: &[u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
 }
 

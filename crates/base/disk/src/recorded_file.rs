@@ -73,7 +73,9 @@ impl File for RecordedFile {
         let op = Op::Write { file: self.file, offset, bytes: bytes.to_vec() };
         self.disk.perform(Filter::Append, "append to", &self.path, op)?;
         if let Some((reserve, _)) = &self.reserve {
-            reserve.append(bytes, |_, end| Ok(end)).map_err(|source| Error::io("append to", &self.path, source))?;
+            reserve
+                .append(bytes, None, |_, end| Ok(end))
+                .map_err(|source| Error::io("append to", &self.path, source))?;
         }
         self.len.store(offset + bytes.len() as u64, Ordering::Release);
         Ok(offset)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use logladder_engine::{Error, Result};
 
-use crate::format::record::Record;
+use crate::format::record::{HEADER_LEN, Record};
 use crate::index::{Hash, Index, Location};
 use crate::segment::Segment;
 use crate::sync::ArcSwap;
@@ -65,11 +65,10 @@ impl Segments {
     }
 }
 
-/// A record that the index points to.
-#[derive(Debug)]
-struct Found {
+/// The record that was a key's newest.
+#[derive(Debug, Clone, Copy)]
+struct Old {
     location: Location,
-    segment: Arc<Segment>,
     /// The length of the record.
     len: u64,
     /// Bytes of its key and its value, if it has one.
@@ -157,23 +156,37 @@ impl Catalog {
         Err(Error::Poisoned { why: "the index points into a segment that the store does not have".into() })
     }
 
-    fn find(&self, hash: Hash, key: &[u8]) -> Result<Option<Found>> {
-        self.search(hash, |segment, location, record| {
-            (record.key == key).then(|| Found {
-                location,
-                segment: Arc::clone(segment),
-                len: record.header.record_len(),
-                live_len: (!record.is_delete()).then_some((record.key.len() + record.value.len()) as u64),
-            })
-        })
+    /// Has what a write of a key with this hash will look at fetched into the processor's cache: first the slot, and by
+    /// [`prefetch_record`](Self::prefetch_record) the record. Waiting for memory is most of a write.
+    #[inline]
+    pub(crate) fn prefetch_slot(&self, hash: Hash) {
+        self.index.prefetch(hash);
     }
 
-    /// As `find`, but a damaged record is nobody's: the new value of a key must not depend on its old one.
-    fn find_whatever(&self, hash: Hash, key: &[u8]) -> Result<Option<Found>> {
-        match self.find(hash, key) {
-            Err(Error::Corrupt { .. }) => Ok(None),
-            found => found,
+    #[inline]
+    pub(crate) fn prefetch_record(&self, hash: Hash, key_len: usize) {
+        let Some(table) = self.index.table(hash) else { return };
+        if let Some(location) = table.places_of(hash.print()).next()
+            && let Some(segment) = self.segments.load().get(location.seat)
+        {
+            segment.prefetch(location.offset, HEADER_LEN + key_len);
         }
+    }
+
+    /// What was the newest record of `key`. To be called by who holds the writer's lock.
+    ///
+    /// Its checksum is not looked at: the new value of a key must not depend on its old one, so a damaged one would be
+    /// passed over all the same, and what is damaged but for its key is counted as what it says it is.
+    fn find_old(&self, segments: &Segments, hash: Hash, key: &[u8]) -> Option<Old> {
+        self.index.table(hash)?.places_of(hash.print()).find_map(|location| {
+            segments.get(location.seat)?.with_unchecked_record(location.offset, |record| {
+                (record.key == key).then(|| Old {
+                    location,
+                    len: record.header.record_len(),
+                    live_len: (!record.is_delete()).then_some(live_len(record)),
+                })
+            })?
+        })
     }
 
     /// Whether the index points to the record of `key` at `location`.
@@ -186,12 +199,11 @@ impl Catalog {
     /// # Errors
     ///
     /// The index points where there is nothing.
-    pub(crate) fn put(&self, location: Location, record: &Record<'_>) -> Result<()> {
-        let hash = self.index.hash(record.key);
+    pub(crate) fn put(&self, hash: Hash, location: Location, record: &Record<'_>) -> Result<()> {
+        let segments = self.segments.load();
         let len = record.header.record_len();
-        let old = self.find_whatever(hash, record.key)?;
-        let old_live = old.as_ref().and_then(|old| old.live_len);
-        if let Some(segment) = self.segments.load().get(location.seat) {
+        let old = self.find_old(&segments, hash, record.key);
+        if let Some(segment) = segments.get(location.seat) {
             let usage = segment.usage();
             if record.is_delete() {
                 usage.bury(len, record.header.sequence);
@@ -202,6 +214,11 @@ impl Catalog {
                 usage.enliven(len);
             }
         }
+        let kill = |old: Old| {
+            if let Some(segment) = segments.get(old.location.seat) {
+                segment.usage().kill(old.len);
+            }
+        };
         match old {
             _ if self.versions > 1 => {
                 self.index.add(hash, location);
@@ -209,23 +226,34 @@ impl Catalog {
             }
             Some(old) if record.is_delete() => {
                 if self.index.remove(hash, old.location) {
-                    old.segment.usage().kill(old.len);
+                    kill(old);
                 }
             }
             Some(old) => {
                 if self.index.replace(hash, old.location, location) {
-                    old.segment.usage().kill(old.len);
+                    kill(old);
                 }
             }
             None if record.is_delete() => {}
             None => self.index.add(hash, location),
         }
-        let new_live = (!record.is_delete()).then_some((record.key.len() + record.value.len()) as u64);
-        self.live_keys.fetch_add(u64::from(new_live.is_some()), Ordering::Relaxed);
-        self.live_keys.fetch_sub(u64::from(old_live.is_some()), Ordering::Relaxed);
-        self.live_bytes.fetch_add(new_live.unwrap_or(0), Ordering::Relaxed);
-        self.live_bytes.fetch_sub(old_live.unwrap_or(0), Ordering::Relaxed);
+        self.count(old.and_then(|old| old.live_len), (!record.is_delete()).then_some(live_len(record)));
         Ok(())
+    }
+
+    /// A key had a value with so many bytes, and has another now.
+    fn count(&self, old: Option<u64>, new: Option<u64>) {
+        let (keys, bytes) = (
+            u64::from(new.is_some()).wrapping_sub(old.is_some().into()),
+            new.unwrap_or(0).wrapping_sub(old.unwrap_or(0)),
+        );
+        // Most writes change neither.
+        if keys != 0 {
+            self.live_keys.fetch_add(keys, Ordering::Relaxed);
+        }
+        if bytes != 0 {
+            self.live_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 
     /// Takes the versions of a key that are no longer kept out of the index.
@@ -258,13 +286,11 @@ impl Catalog {
     pub(crate) fn forget(&self, hash: Hash, location: Location) -> Result<()> {
         let segments = self.segments.load();
         let Some(segment) = segments.get(location.seat) else { return Ok(()) };
-        let (len, live_len) = segment.with_record(location.offset, |record| {
-            (record.header.record_len(), (record.key.len() + record.value.len()) as u64)
-        })?;
+        let (len, live_len) =
+            segment.with_record(location.offset, |record| (record.header.record_len(), live_len(record)))?;
         if self.index.remove(hash, location) {
             segment.usage().kill(len);
-            self.live_keys.fetch_sub(1, Ordering::Relaxed);
-            self.live_bytes.fetch_sub(live_len, Ordering::Relaxed);
+            self.count(Some(live_len), None);
         }
         Ok(())
     }
@@ -343,6 +369,11 @@ impl Segments {
     fn seat_for(&self, segment: &Segment) -> Result<u16> {
         self.free_seat().ok_or_else(|| no_seat(segment))
     }
+}
+
+/// Bytes of the record's key and its value.
+fn live_len(record: &Record<'_>) -> u64 {
+    (record.key.len() + record.value.len()) as u64
 }
 
 fn no_seat(segment: &Segment) -> Error {

@@ -121,7 +121,9 @@ impl Store {
         let segments = self.catalog.segments();
         for &location in &unpublished {
             let Some(segment) = segments.get(location.seat) else { continue };
-            segment.with_record(location.offset, |record| self.catalog.put(location, record))??;
+            segment.with_record(location.offset, |record| {
+                self.catalog.put(self.catalog.index().hash(record.key), location, record)
+            })??;
         }
         writer.unpublished.drain(..unpublished.len());
         let mut state = self.commits.state();

@@ -94,6 +94,14 @@ impl Index {
         self.shards[hash.shard].get().map(Shard::table)
     }
 
+    /// Has the slot fetched where a search for this hash begins.
+    #[inline]
+    pub(crate) fn prefetch(&self, hash: Hash) {
+        if let Some(table) = self.table(hash) {
+            table.prefetch(hash.print);
+        }
+    }
+
     /// The places of the keys with this hash, those that were added later first.
     #[cfg(test)]
     pub(crate) fn places_of(&self, hash: Hash) -> Vec<Location> {

@@ -223,7 +223,8 @@ fn take_more(folder: Folder<'_>, catalog: &Catalog, end: End) -> Result<Option<E
     let segment = Segment::sealed(end.header, &path, bytes.clone(), footer, Usage::default());
     catalog.replace(end.seat, segment);
     for (offset, record) in found {
-        catalog.put(Location { seat: end.seat, offset }, &record)?;
+        let hash = catalog.index().hash(record.key);
+        catalog.put(hash, Location { seat: end.seat, offset }, &record)?;
     }
     Ok(Some(End { footer, ..end }))
 }

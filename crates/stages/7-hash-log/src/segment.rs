@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use logladder_disk::{Disk, File, Map};
+use logladder_disk::{Disk, File, Map, prefetch};
 use logladder_engine::{Error, Result};
 
 use crate::format::header::{Footer, SEGMENT_HEADER_LEN, SegmentHeader};
@@ -173,6 +173,31 @@ impl Segment {
             Ok(_) => Err(self.damaged(offset, "it holds another record than the one that was written here")),
             Err(flaw) => Err(self.damaged(offset, &flaw.to_string())),
         }
+    }
+
+    /// The same for who does not care whether the record is damaged, as long as it looks like one. `None` if not.
+    pub(crate) fn with_unchecked_record<T>(
+        &self,
+        offset: u32,
+        read: impl FnOnce(&Record<'_>) -> T,
+    ) -> Option<T> {
+        let tail = self.tail(offset).ok()?;
+        let bytes = match &tail {
+            Tail::InPlace(bytes) => bytes,
+            Tail::Copied(bytes) => bytes.as_slice(),
+        };
+        Record::unchecked(bytes)
+            .ok()
+            .filter(|record| record.header.kind.has_key())
+            .map(|record| read(&record))
+    }
+
+    /// Has the first `len` bytes of the record at `offset` fetched.
+    #[inline]
+    pub(crate) fn prefetch(&self, offset: u32, len: usize) {
+        let start = index(offset.into());
+        let bytes = self.bytes().and_then(|bytes| bytes.get(start..)).unwrap_or_default();
+        prefetch(&bytes[..len.min(bytes.len())]);
     }
 
     #[inline]

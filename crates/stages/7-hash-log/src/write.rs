@@ -46,7 +46,10 @@ impl Store {
     /// Sets `key` to `value`, perhaps until some moment.
     pub(crate) fn set(&self, key: &[u8], value: &[u8], expires: Option<u64>) -> Result<()> {
         limits::check_entry(key, value)?;
+        let hash = self.catalog.index().hash(key);
+        self.catalog.prefetch_slot(hash);
         let mut writer = self.writer_for_versions()?;
+        self.catalog.prefetch_record(hash, key.len());
         self.append_one(&mut writer, key, Some(value), expires)?;
         self.acknowledge(writer)
     }
@@ -242,7 +245,7 @@ impl Store {
             if self.options.sync == SyncPolicy::Always {
                 writer.unpublished.push(location);
             } else {
-                self.catalog.put(location, &record)?;
+                self.catalog.put(self.catalog.index().hash(record.key), location, &record)?;
             }
         }
         if buffer.capacity() <= KEPT_BUFFER_BYTES {

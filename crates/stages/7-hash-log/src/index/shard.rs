@@ -127,6 +127,14 @@ impl Table {
             .filter_map(|(_, slot)| slot.location())
     }
 
+    /// Has the slot fetched where a search for this print begins.
+    #[inline]
+    pub(crate) fn prefetch(&self, print: u32) {
+        if let Some(slot) = self.slots.get(self.home(print)) {
+            logladder_disk::prefetch(slot);
+        }
+    }
+
     fn find(&self, print: u32, location: Location) -> Option<usize> {
         let wanted = Slot::new(print, location);
         self.run(print)
