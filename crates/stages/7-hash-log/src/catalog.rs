@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use logladder_engine::{Error, Result};
 
-use crate::format::record::{HEADER_LEN, Record};
+use crate::format::record::Record;
 use crate::index::{Hash, Index, Location};
 use crate::segment::Segment;
 use crate::sync::ArcSwap;
@@ -156,20 +156,21 @@ impl Catalog {
         Err(Error::Poisoned { why: "the index points into a segment that the store does not have".into() })
     }
 
-    /// Has what a write of a key with this hash will look at fetched into the processor's cache: first the slot, and by
-    /// [`prefetch_record`](Self::prefetch_record) the record. Waiting for memory is most of a write.
+    /// Has the slot fetched into the processor's cache where a search for this hash begins. Waiting for memory is most
+    /// of a read and of a write: for the slot, and then for the record.
     #[inline]
     pub(crate) fn prefetch_slot(&self, hash: Hash) {
         self.index.prefetch(hash);
     }
 
+    /// Has the first `len` bytes of that record fetched.
     #[inline]
-    pub(crate) fn prefetch_record(&self, hash: Hash, key_len: usize) {
+    pub(crate) fn prefetch_record(&self, hash: Hash, len: usize) {
         let Some(table) = self.index.table(hash) else { return };
         if let Some(location) = table.places_of(hash.print()).next()
             && let Some(segment) = self.segments.load().get(location.seat)
         {
-            segment.prefetch(location.offset, HEADER_LEN + key_len);
+            segment.prefetch(location.offset, len);
         }
     }
 

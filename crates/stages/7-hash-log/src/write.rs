@@ -49,7 +49,7 @@ impl Store {
         let hash = self.catalog.index().hash(key);
         self.catalog.prefetch_slot(hash);
         let mut writer = self.writer_for_versions()?;
-        self.catalog.prefetch_record(hash, key.len());
+        self.catalog.prefetch_record(hash, HEADER_LEN + key.len());
         self.append_one(&mut writer, key, Some(value), expires)?;
         self.acknowledge(writer)
     }
