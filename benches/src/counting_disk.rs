@@ -96,6 +96,11 @@ impl Disk for CountingDisk {
         self.real.sync_files(dir)
     }
 
+    fn sync_tree(&self, dir: &Path) -> Result<()> {
+        self.counters.syncs.fetch_add(1, Ordering::Relaxed);
+        self.real.sync_tree(dir)
+    }
+
     fn lock(&self, path: &Path) -> Result<Lock> {
         self.real.lock(path)
     }

@@ -26,6 +26,9 @@
 pub mod crash;
 mod folder;
 mod mapped;
+#[cfg(feature = "names")]
+pub mod names;
+pub mod parallel;
 mod poison;
 mod real;
 mod recorded_file;
@@ -45,7 +48,7 @@ pub use mapped::{Map, prefetch};
 pub use poison::Poison;
 pub use real::RealDisk;
 pub use recording::{Fault, Filter, Op, RecordingDisk};
-pub use replace::{TEMPORARY_SUFFIX, replace};
+pub use replace::{TEMPORARY_SUFFIX, install_temporary, replace, write_temporary};
 pub use tail::{TORN_INFIX, cut_torn_tail, end_without_zeros};
 
 /// The space of a reserved file grows by so many bytes: 1 MiB.
@@ -171,6 +174,20 @@ pub trait Disk: Send + Sync + Debug {
             self.open(&dir.join(&entry.name))?.sync()?;
         }
         self.sync_dir(dir)
+    }
+
+    /// Returns when every file in `dir` and in the folders below it, and every name, is on the disk, whoever wrote it.
+    /// Of names that are not UTF-8 the same is true as for [`sync_files`](Disk::sync_files).
+    ///
+    /// # Errors
+    ///
+    /// As [`sync_dir`](Disk::sync_dir).
+    fn sync_tree(&self, dir: &Path) -> Result<()> {
+        let is_folder = |entry: &&Entry| entry.is_dir && !entry.name.contains(char::REPLACEMENT_CHARACTER);
+        for entry in self.list(dir)?.iter().filter(is_folder) {
+            self.sync_tree(&dir.join(&entry.name))?;
+        }
+        self.sync_files(dir)
     }
 
     /// Takes the lock of the file at `path`, which is made if it is not there and never removed. The lock is

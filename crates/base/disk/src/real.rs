@@ -123,6 +123,12 @@ impl Disk for RealDisk {
             .map_err(|source| Error::io("sync the files in", dir, source))
     }
 
+    /// What [`sync_files`](Disk::sync_files) does here reaches the whole file system.
+    #[cfg(target_os = "linux")]
+    fn sync_tree(&self, dir: &Path) -> Result<()> {
+        self.sync_files(dir)
+    }
+
     fn lock(&self, path: &Path) -> Result<Lock> {
         let failed = |source| Error::io("lock", path, source);
         let file = OpenOptions::new()

@@ -24,8 +24,30 @@ pub const TEMPORARY_SUFFIX: &str = ".tmp";
 /// The system refused. If it was the last step that failed, which of the two files survives a power loss is
 /// not known.
 pub fn replace(disk: &dyn Disk, path: &Path, contents: &[&[u8]], policy: SyncPolicy) -> Result<()> {
+    write_temporary(disk, path, contents, policy)?;
+    install_temporary(disk, path)?;
+    sync_folder(disk, path, policy)
+}
+
+/// The first half of [`replace`], for who replaces many files and lets them share the syncs of their folders: writes
+/// the temporary file beside `path`, in place of one that a failed attempt may have left.
+///
+/// # Errors
+///
+/// The system refused. The file at `path` is as it was.
+pub fn write_temporary(disk: &dyn Disk, path: &Path, contents: &[&[u8]], policy: SyncPolicy) -> Result<()> {
     let mut pieces = contents.iter();
-    replace_with(disk, path, policy, |file| pieces.try_for_each(|piece| file.append(piece).map(drop)))
+    write_temporary_with(disk, path, policy, |file| pieces.try_for_each(|piece| file.append(piece).map(drop)))
+}
+
+/// The second half of [`replace`], but for the sync of the folder: the temporary file takes the place of the file at
+/// `path`.
+///
+/// # Errors
+///
+/// The system refused. Both files stand.
+pub fn install_temporary(disk: &dyn Disk, path: &Path) -> Result<()> {
+    disk.rename(&temporary_path(path), path)
 }
 
 /// [`replace`] with what `write` appends to the new file: for contents that are too long to be in memory.
@@ -35,28 +57,37 @@ pub(crate) fn replace_with(
     policy: SyncPolicy,
     write: impl FnOnce(&dyn File) -> Result<()>,
 ) -> Result<()> {
+    write_temporary_with(disk, path, policy, write)?;
+    install_temporary(disk, path)?;
+    sync_folder(disk, path, policy)
+}
+
+fn write_temporary_with(
+    disk: &dyn Disk,
+    path: &Path,
+    policy: SyncPolicy,
+    write: impl FnOnce(&dyn File) -> Result<()>,
+) -> Result<()> {
     let temporary = temporary_path(path);
     match disk.create(&temporary) {
         Ok(file) => {
             write(&*file)?;
-            if policy != SyncPolicy::Never {
-                file.sync()?;
-            }
+            if policy == SyncPolicy::Never { Ok(()) } else { file.sync() }
         }
         // Left over from a failed replacement in this very process; the next attempt starts afresh.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
             disk.remove(&temporary)?;
-            return replace_with(disk, path, policy, write);
+            write_temporary_with(disk, path, policy, write)
         }
-        Err(error) => return Err(error),
+        Err(error) => Err(error),
     }
-    disk.rename(&temporary, path)?;
-    if policy != SyncPolicy::Never {
-        disk.sync_dir(&parent(path))?;
-    }
-    Ok(())
 }
 
+fn sync_folder(disk: &dyn Disk, path: &Path, policy: SyncPolicy) -> Result<()> {
+    if policy == SyncPolicy::Never { Ok(()) } else { disk.sync_dir(&parent(path)) }
+}
+
+/// The name of the file that is written before it takes the place of the one at `path`.
 fn temporary_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(TEMPORARY_SUFFIX);

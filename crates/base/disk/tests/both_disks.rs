@@ -205,6 +205,29 @@ fn the_shared_disk_syncs_all_files_of_a_folder_at_once() {
 }
 
 #[test]
+fn syncing_a_tree_leaves_nothing_in_it_for_a_loss_of_power_to_take() {
+    let disk = RecordingDisk::new();
+    let dir = Path::new("/store");
+    for folder in ["/store", "/store/a", "/store/a/b", "/store/empty"] {
+        disk.create_dir(Path::new(folder)).unwrap();
+        disk.create(&Path::new(folder).join("file")).unwrap().append(b"1").unwrap();
+    }
+    let losses = || {
+        let recording = logladder_disk::crash::Recording::of(&disk);
+        recording.images_at(disk.op_count()).into_iter().filter(|image| image.loss.needs_power_loss()).count()
+    };
+    assert!(losses() > 0);
+    disk.sync_tree(dir).unwrap();
+    disk.sync_dir(Path::new("/")).unwrap();
+    assert_eq!(losses(), 0);
+
+    let real = tempfile::tempdir().unwrap();
+    RealDisk.create_dir(&real.path().join("folder")).unwrap();
+    RealDisk.sync_tree(real.path()).unwrap();
+    assert!(RealDisk.sync_tree(&real.path().join("absent")).is_err());
+}
+
+#[test]
 fn a_lock_ends_with_the_process_that_held_it() {
     // The child locks, says so, and is killed without a chance to unlock.
     const CHILD: &str = "LOGLADDER_TEST_LOCK";

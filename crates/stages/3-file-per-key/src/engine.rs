@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use logladder_disk::names::{file_name, is_of_key};
 use logladder_disk::{Disk, Entry, OpenOn, Poison, RealDisk, StoreFolder, folder_in_place_of_file, replace};
 use logladder_engine::{Durability, Engine, Error, Iterate, Open, Result, Stats, SyncPolicy, Visit, limits};
 
 use crate::entry_file::{self, HEADER_LEN};
-use crate::file_name::{file_name, is_entry};
 
 const STAGE: &str = "file-per-key";
 const FORMAT_VERSION: u32 = 1;
@@ -76,7 +76,7 @@ impl FilePerKey {
     /// The files that hold an entry, with their lengths. Strangers' files are passed over.
     fn entry_files(&self) -> Result<Vec<Entry>> {
         let mut entries = self.folder.list()?;
-        entries.retain(|entry| is_entry(&entry.name));
+        entries.retain(|entry| is_of_key(&entry.name));
         match entries.iter().find(|entry| entry.is_dir) {
             Some(folder) => Err(folder_in_place_of_file(&self.folder.path(&folder.name))),
             None => Ok(entries),
@@ -175,7 +175,7 @@ impl Open for FilePerKey {
 
 impl OpenOn for FilePerKey {
     fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
-        let folder = StoreFolder::open(disk, dir, STAGE, FORMAT_VERSION, is_entry)?;
+        let folder = StoreFolder::open(disk, dir, STAGE, FORMAT_VERSION, is_of_key)?;
         Ok(Self { folder, options, writer: Mutex::new(()), poison: Poison::default() })
     }
 }

@@ -86,7 +86,7 @@ pub(crate) fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [
 /// ```
 #[must_use]
 pub fn describe(file_name: &str, bytes: &[u8]) -> Vec<Field> {
-    if !crate::file_name::is_entry(file_name) || bytes.len() < HEADER_LEN {
+    if !logladder_disk::names::is_of_key(file_name) || bytes.len() < HEADER_LEN {
         return Vec::new();
     }
     let number = |range: Range<usize>| {

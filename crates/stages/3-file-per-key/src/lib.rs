@@ -55,8 +55,7 @@
 
 mod engine;
 mod entry_file;
-mod file_name;
 
 pub use engine::{FilePerKey, Options};
 pub use entry_file::{HEADER_LEN, MAGIC, VERSION, describe};
-pub use file_name::file_name;
+pub use logladder_disk::names::file_name;

@@ -126,7 +126,6 @@ mod index;
 mod load;
 mod look;
 mod options;
-mod parallel;
 mod problem;
 mod read;
 mod reader;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use logladder_disk::parallel::for_each;
 use logladder_disk::{Disk, Map};
 use logladder_engine::{Error, Result};
 
@@ -16,7 +17,6 @@ use crate::format::index;
 use crate::format::manifest::Manifest;
 use crate::index::{Index, SHARDS};
 use crate::load::{Loader, Source};
-use crate::parallel::for_each;
 use crate::scan;
 use crate::seal::{hint_of, is_wanted};
 use crate::tail::TailSegment;

@@ -7,7 +7,7 @@
 //! - Time. A wait with a limit has none: it ends when it is woken.
 //! - Weak memory. Each atomic is as if it were sequentially consistent, whatever order it is asked for.
 //!
-//! What opening uses before the store is shared (`load`, `parallel`) is the standard library's in both cases, and so is
+//! What opening uses before the store is shared (`load`, `logladder_disk::parallel`) is the standard library's in both cases, and so is
 //! `Arc`: no order of events goes wrong over those.
 //!
 //! [shuttle]: https://docs.rs/shuttle

@@ -1,4 +1,4 @@
-//! Doing many independent things at opening, by as many threads as the machine has, if it is worth it.
+//! Doing many independent things when a store is opened, by as many threads as the machine has, if it is worth it.
 
 use std::num::NonZero;
 use std::sync::Mutex;
@@ -13,12 +13,13 @@ const WORTH_IT: u64 = 8 << 20;
 /// More threads than this would wait for each other.
 const MOST_THREADS: usize = 8;
 
-/// What `work` says of each number below `count`, in order. Together they go through about so many `bytes`.
+/// What `work` says of each number below `count`, in order. Together they read about so many `bytes`: less than
+/// 8 MiB are read by the caller's thread alone, more by up to eight.
 ///
 /// # Errors
 ///
 /// That of the lowest number that has one.
-pub(crate) fn for_each<T: Send>(
+pub fn for_each<T: Send>(
     count: usize,
     bytes: u64,
     work: impl Fn(usize) -> Result<T> + Sync,
