@@ -61,6 +61,7 @@ mod case;
 mod cases;
 pub mod crash;
 mod damage;
+mod failure_modes;
 mod faults;
 mod golden;
 mod list;
@@ -73,6 +74,7 @@ mod store;
 mod subject;
 mod tests_of;
 mod violation;
+mod watched;
 
 pub use bench::{Bench, Place};
 pub use capability::Capability;
@@ -80,6 +82,7 @@ pub use capability::Capability;
 pub use case::assert_case;
 pub use case::{CASES, Case, CaseOutcome, Verdict, run_cases, run_cases_on};
 pub use damage::{DamageSummary, bit_flips, cuts};
+pub use failure_modes::failure_modes;
 pub use faults::{FaultSummary, faults};
 #[doc(hidden)]
 pub use golden::assert_script;
@@ -92,6 +95,7 @@ pub use sabotage::assert_noticed;
 pub use store::{MadeChange, Store};
 pub use subject::{Allowance, Allowed, Subject};
 pub use violation::Violation;
+pub use watched::{Deed, WatchedDisk};
 
 /// Prints what a check counted, or fails with what it found.
 #[doc(hidden)]

@@ -97,14 +97,25 @@ impl StoreFolder {
             let file = self.disk.open(&path)?;
             file.truncate(0)?;
             file.append(self.line.as_bytes())?;
-            file.sync()?;
-            self.disk.sync_dir(&self.dir)?;
-            // The folder may have been made by a process that died before it could do this.
-            self.disk.sync_dir(&parent(&self.dir))?;
+            self.sync_claim()?;
         }
         // Nothing in a temporary file was ever acknowledged. The removal needs no sync: if it is lost, it is
         // done again.
         self.temporaries.iter().try_for_each(|path| self.disk.remove(path))
+    }
+
+    /// Returns when the claim is on the disk. [`claim`](Self::claim) sees to that when it writes it; one that is there
+    /// already may be what a process left that died before it could. For a stage whose files would be taken for a
+    /// stranger's without it, such as one that keeps them in folders.
+    ///
+    /// # Errors
+    ///
+    /// The system refused.
+    pub fn sync_claim(&self) -> Result<()> {
+        self.disk.open(&self.path(LOCK_FILE))?.sync()?;
+        self.disk.sync_dir(&self.dir)?;
+        // The folder may have been made by a process that died before it could do this.
+        self.disk.sync_dir(&parent(&self.dir))
     }
 
     /// That the folder is still where it was opened. Who finds a file of the store missing asks this before

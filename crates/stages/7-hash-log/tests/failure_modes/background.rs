@@ -11,7 +11,7 @@ use logladder_engine::{Compact, Engine, Error};
 use logladder_hash_log::{HashLog, Options};
 
 use crate::bench::{DIR, contents, names, open, pairs};
-use crate::watched::{Deed, WatchedDisk};
+use logladder_contract::{Deed, WatchedDisk};
 
 /// A signal that never comes fails the test instead of hanging it.
 const FAR_TOO_LONG: Duration = Duration::from_mins(2);

@@ -16,7 +16,7 @@ use crate::bench::{
     Contents, DIR, close, contents, damage, files, names, on_demand, open, pairs, with_flipped_bit,
     without_hints,
 };
-use crate::watched::WatchedDisk;
+use logladder_contract::WatchedDisk;
 
 /// Five sealed segments whose sets and deletes cover each other in every way, and what they hold.
 fn layered_store() -> (RecordingDisk, HashLog, Contents) {

@@ -15,4 +15,3 @@ mod opening;
 mod panics;
 mod table;
 mod tail;
-mod watched;

@@ -14,7 +14,7 @@ use logladder_engine::{Engine, Error, Iterate};
 use logladder_hash_log::{HashLog, Options};
 
 use crate::bench::{Contents, DIR, close, contents, on_demand, open};
-use crate::watched::WatchedDisk;
+use logladder_contract::WatchedDisk;
 
 /// Writes that rotate segments a few times, until one panics: then it is `Err`, with what was acknowledged before, and
 /// the same with the write that panicked. That may have been done when something behind it panicked.

@@ -32,50 +32,8 @@
 //! | 26 | an empty or corrupt snapshot blocks opening | `a_file_that_repeats_others_may_be_cut_at_every_byte_or_missing_and_blocks_nothing`, `a_file_that_repeats_another_store_or_an_earlier_one_is_not_believed` |
 //! | 27 | one panic under a lock poisons everything | `after_a_panic_under_the_writers_lock_writes_are_refused_by_an_error_and_reads_are_right`, `after_a_panic_of_the_compaction_thread_writes_go_on_and_closing_tells` |
 
-use std::fs;
-use std::path::Path;
-
-/// Where the tests are, from this crate's folder.
-const SOURCES: [&str; 6] = [
-    "src",
-    "tests",
-    "../../base/contract/src",
-    "../../base/disk/src",
-    "../../base/disk/tests",
-    "../../frontends/logladder/tests",
-];
-
-/// Adds every Rust source below `folder` to `text`.
-fn read_sources(folder: &Path, text: &mut String) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            read_sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text.push_str(&fs::read_to_string(path).unwrap());
-        }
-    }
-}
-
 #[test]
 fn each_failure_mode_has_a_test_that_exists() {
-    let mut sources = String::new();
-    for folder in SOURCES {
-        read_sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut sources);
-    }
-    let rows = include_str!("table.rs").lines().filter_map(|line| line.strip_prefix("//! | "));
-    let mut number = 0;
-    for row in rows.skip(1) {
-        number += 1;
-        assert!(row.starts_with(&format!("{number} | ")), "row {number} is: {row}");
-        let names: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
-        assert!(!names.is_empty(), "failure mode {number} has no test");
-        for name in names {
-            assert!(
-                sources.contains(&format!("fn {name}(")),
-                "failure mode {number}: no test is called {name}"
-            );
-        }
-    }
-    assert_eq!(number, 27);
+    let numbers = logladder_contract::failure_modes(env!("CARGO_MANIFEST_DIR"), include_str!("table.rs"));
+    assert!(numbers.into_iter().eq(1..=27));
 }

@@ -1,4 +1,5 @@
-//! [`WatchedDisk`]: a disk that lets a test act at exactly one moment, such as in the middle of a compaction.
+//! [`WatchedDisk`]: a disk that lets a test act at exactly one moment, such as in the middle of a compaction or of a
+//! janitor's round.
 
 use std::fmt;
 use std::path::Path;
@@ -9,25 +10,33 @@ use logladder_engine::Result;
 
 /// What is about to be done to a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub enum Deed {
+    /// A file is made.
     Create,
+    /// A file with reserved space is made.
     Reserve,
+    /// A file is mapped.
     Map,
+    /// A file gets this name.
     Rename,
+    /// A file is removed.
     Remove,
+    /// A folder is synced.
     SyncDir,
 }
 
 type Watcher = dyn Fn(Deed, &str) -> Result<()> + Send + Sync;
 
 /// A recording disk that first asks `watcher`, which may act, wait, or refuse.
-pub(crate) struct WatchedDisk {
+pub struct WatchedDisk {
     disk: RecordingDisk,
     watcher: Box<Watcher>,
 }
 
 impl WatchedDisk {
-    pub(crate) fn new(
+    /// The same disk, watched. `watcher` is told what is about to be done, and the last part of the path.
+    #[must_use]
+    pub fn new(
         disk: &RecordingDisk,
         watcher: impl Fn(Deed, &str) -> Result<()> + Send + Sync + 'static,
     ) -> Arc<Self> {

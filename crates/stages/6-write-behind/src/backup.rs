@@ -1,0 +1,44 @@
+//! A copy of a store in use.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use logladder_disk::StoreFolder;
+use logladder_disk::names::file_name;
+use logladder_engine::{Error, Result};
+
+use crate::engine::{FORMAT_VERSION, STAGE};
+use crate::member_file::Entry;
+use crate::store::Store;
+
+impl Store {
+    /// Writes what the store holds at one moment into the empty folder `dir`.
+    ///
+    /// The line that makes the folder a store is written last: until then, it is one with things in it that belong
+    /// to nobody, and is refused.
+    pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
+        let disk = self.folder.disk();
+        if disk.entry(dir)?.is_some_and(|entry| entry.is_dir)
+            && let Some(there) = disk.list(dir)?.first()
+        {
+            let found = format!("`{}`, and a backup needs an empty folder", there.name);
+            return Err(Error::ForeignStore { dir: dir.to_path_buf(), expected: STAGE, found });
+        }
+        let target = StoreFolder::open_unclaimed(Arc::clone(disk), dir, STAGE, FORMAT_VERSION, |_| false)?;
+        for (collection, contents) in self.memory.snapshot()? {
+            if contents.is_empty() {
+                continue;
+            }
+            let inside = target.path(&collection.folder);
+            disk.create_dir(&inside)?;
+            for (member, value) in contents {
+                let entry = Entry { collection: collection.name.as_deref(), member: &member, value: &value };
+                let file = disk.create(&inside.join(file_name(&member)))?;
+                file.append(&entry.head())?;
+                file.append(&value)?;
+            }
+        }
+        disk.sync_tree(target.dir())?;
+        target.claim()
+    }
+}
