@@ -163,19 +163,11 @@ impl<'s> Copying<'s> {
             let written = output.buffer.len() as u64;
             output.flush()?;
             if self.may_stop {
-                self.store.signal.rest(self.time_for(written));
+                self.store.signal.rest(time_for(written, self.store.options.compaction_bytes_per_second));
             }
         }
         self.current = Some(output);
         Ok(())
-    }
-
-    /// How long it may take to write so many bytes.
-    fn time_for(&self, bytes: u64) -> Duration {
-        match self.store.options.compaction_bytes_per_second {
-            0 => Duration::ZERO,
-            rate => Duration::from_micros(bytes.saturating_mul(1_000_000) / rate),
-        }
     }
 
     fn begin(&mut self, first_sequence: u64) -> Result<Output> {
@@ -230,5 +222,27 @@ impl Output {
         self.file.append(&self.buffer)?;
         self.buffer.clear();
         Ok(())
+    }
+}
+
+/// How long it may take to write so many bytes at this rate, in bytes a second; 0 is no limit.
+fn time_for(bytes: u64, rate: u64) -> Duration {
+    match rate {
+        0 => Duration::ZERO,
+        rate => Duration::from_micros(bytes.saturating_mul(1_000_000) / rate),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_a_rate_bytes_take_their_time_and_without_one_none() {
+        assert_eq!(time_for(1 << 20, 1 << 20), Duration::from_secs(1));
+        assert_eq!(time_for(3 << 20, 2 << 20), Duration::from_millis(1500));
+        assert_eq!(time_for(1, 0), Duration::ZERO);
+        // No sum of bytes overflows.
+        assert_eq!(time_for(u64::MAX, 1), Duration::from_micros(u64::MAX));
     }
 }
