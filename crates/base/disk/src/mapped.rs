@@ -175,9 +175,7 @@ impl Reserve {
             // SAFETY: `end` is within the map, as just checked, and the file reaches that far; the destination lies
             // behind the published bytes, where only the holder of `writer` reads or writes, and so cannot overlap
             // `bytes`.
-            unsafe {
-                std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.map.as_mut_ptr().add(start), bytes.len());
-            }
+            unsafe { copy_in_order(bytes, self.map.as_mut_ptr().add(start)) };
         }
         self.len.store(end, Ordering::Release);
         Ok(start)
@@ -219,6 +217,39 @@ impl Reserve {
         match self.len() {
             0 => Ok(()),
             len => self.map.flush_range(0, len),
+        }
+    }
+}
+
+/// Copies `bytes` to `to` from the first to the last, eight at a time.
+///
+/// The copy of the standard library takes whatever order is fastest, and the C library's begins with the second part of a
+/// long piece and ends with the first. Whoever is killed in the middle of it leaves a log whose last record has an end
+/// and no beginning. In this order what is left is the beginning, as of a write(2): the processor shows what a thread did
+/// before it was interrupted, and nothing that comes after.
+///
+/// # Safety
+///
+/// As many bytes can be written at `to`, and they do not overlap `bytes`.
+unsafe fn copy_in_order(bytes: &[u8], to: *mut u8) {
+    let (before, aligned) = bytes.split_at(to.align_offset(align_of::<u64>()).min(bytes.len()));
+    let (words, behind) = aligned.as_chunks::<{ size_of::<u64>() }>();
+    let mut at = 0;
+    // SAFETY: `at` stays below the length of `bytes`, and where a word is written it is aligned: that is what `before`
+    // is for.
+    unsafe {
+        for &byte in before {
+            to.add(at).write_volatile(byte);
+            at += 1;
+        }
+        for &word in words {
+            #[allow(clippy::cast_ptr_alignment, reason = "it is aligned")]
+            to.add(at).cast::<u64>().write_volatile(u64::from_ne_bytes(word));
+            at += word.len();
+        }
+        for &byte in behind {
+            to.add(at).write_volatile(byte);
+            at += 1;
         }
     }
 }
