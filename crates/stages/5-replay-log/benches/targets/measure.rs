@@ -1,0 +1,262 @@
+//! The measurements.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use logladder_engine::{Engine, Open, SyncPolicy};
+use logladder_memory::Memory;
+use logladder_replay_log::{Housekeeping, Options, Persistence, ReplayLog};
+
+use crate::bare::{BareFile, GroupCommit};
+use crate::row::{Row, Target};
+
+const ROUNDS: usize = 5;
+
+/// The sets are of so many keys. More of them measure the memory of the machine.
+const HOT_KEYS: u64 = 1_000;
+const VALUE: [u8; 100] = [b'v'; 100];
+
+/// 16 bytes.
+fn key(number: u64) -> [u8; 16] {
+    let mut key = *b"key 000000000000";
+    let digits = format!("{number:012}");
+    key[4..].copy_from_slice(digits.as_bytes());
+    key
+}
+
+fn line(number: u64) -> Vec<u8> {
+    let key = key(number);
+    [br#"{"operation":"SET","key":""#, &key[..], br#"","value":""#, &VALUE, b"\"}\n"].concat()
+}
+
+/// A number that looks random, the same each time: SplitMix64.
+fn scramble(number: u64) -> u64 {
+    let mut z = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+#[allow(clippy::cast_precision_loss, reason = "figures are rounded anyway")]
+fn a_second(count: u64, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}
+
+/// How many times a second `work` is done, of `count` times.
+fn rate(count: u64, mut work: impl FnMut(u64)) -> f64 {
+    let start = Instant::now();
+    (0..count).for_each(&mut work);
+    a_second(count, start.elapsed())
+}
+
+fn show(rate: f64) -> String {
+    format!("{rate:.0}/s")
+}
+
+fn open(dir: &Path, options: Options) -> ReplayLog {
+    ReplayLog::open(dir, options).expect("a store")
+}
+
+fn on_demand(sync: SyncPolicy) -> Options {
+    Options::default().with_housekeeping(Housekeeping::OnDemand).with_sync(sync)
+}
+
+/// A folder on a disk, not in memory.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder beside the build")
+}
+
+pub(crate) fn all(scale: u64) -> Vec<Row> {
+    let mut rows = vec![
+        set("set, never, against write(2)", SyncPolicy::Never, 400_000 / scale),
+        set(
+            "set, every second, against write(2)",
+            SyncPolicy::Every(Duration::from_secs(1)),
+            400_000 / scale,
+        ),
+        get(200_000 / scale),
+        always(Duration::from_millis(1_500 / scale)),
+    ];
+    rows.extend(loads(1_000_000 / scale));
+    rows.push(beside_snapshots(1_000_000 / scale, Duration::from_millis(3_000 / scale)));
+    rows
+}
+
+/// The keys of a few seconds' work, made before it is measured.
+fn keys(count: u64) -> Vec<[u8; 16]> {
+    (0..count).map(|number| key(scramble(number) % count)).collect()
+}
+
+fn at<T>(list: &[T], number: u64) -> &T {
+    &list[usize::try_from(number).expect("an index") % list.len()]
+}
+
+fn set(what: &'static str, sync: SyncPolicy, count: u64) -> Row {
+    let folder = folder();
+    let store = open(&folder.path().join("store"), Options::default().with_sync(sync).with_rewrite(0, 0));
+    let mut file = BareFile::create(&folder.path().join("bare"));
+    let keys = keys(HOT_KEYS);
+    let lines: Vec<Vec<u8>> = (0..HOT_KEYS).map(line).collect();
+    let (mut bare, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..=ROUNDS {
+        bare.push(rate(count, |number| file.append(&at(&lines, number)[..])));
+        ours.push(rate(count, |number| store.set(&at(&keys, number)[..], &VALUE).expect("a set")));
+    }
+    // The first round makes the keys.
+    let (bare, ours) = (median(bare.split_off(1)), median(ours.split_off(1)));
+    Row { what, measured: show(ours), against: show(bare), figure: ours / bare, target: Target::AtLeast(0.8) }
+}
+
+fn get(keys: u64) -> Row {
+    let folder = folder();
+    let store = open(folder.path(), on_demand(SyncPolicy::Never));
+    let memory = Memory::default();
+    for number in 0..keys {
+        store.set(&key(number), &VALUE).expect("a set");
+        memory.set(&key(number), &VALUE).expect("a set");
+    }
+    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+    let asked = self::keys(keys);
+    let read = |engine: &dyn Engine, number: u64| {
+        let value = engine.get(&at(&asked, number)[..]).expect("a get");
+        assert_eq!(value.as_deref(), Some(&VALUE[..]));
+    };
+    for _ in 0..ROUNDS {
+        theirs.push(rate(keys * 4, |number| read(&memory, number)));
+        ours.push(rate(keys * 4, |number| read(&store, number)));
+    }
+    let (theirs, ours) = (median(theirs), median(ours));
+    Row {
+        what: "get, against stage 1's get",
+        measured: show(ours),
+        against: show(theirs),
+        figure: ours / theirs,
+        target: Target::AtLeast(0.9),
+    }
+}
+
+/// How many writes a second eight threads make.
+fn of_threads(time: Duration, write: impl Fn(u64) + Sync) -> f64 {
+    let (count, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for thread in 0..8 {
+            let (count, stop, write) = (&count, &stop, &write);
+            scope.spawn(move || {
+                let mut number = thread << 32;
+                while !stop.load(Ordering::Relaxed) {
+                    write(number);
+                    number += 1;
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        thread::sleep(time);
+        stop.store(true, Ordering::Relaxed);
+    });
+    a_second(count.load(Ordering::Relaxed), start.elapsed())
+}
+
+fn always(time: Duration) -> Row {
+    let folder = folder();
+    let store = open(&folder.path().join("store"), Options::default().with_rewrite(0, 0));
+    let commits = GroupCommit::create(&folder.path().join("bare"));
+    let (mut bare, mut ours) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        bare.push(of_threads(time, |number| commits.append(&line(number % 100_000))));
+        ours.push(of_threads(time, |number| store.set(&key(number % 100_000), &VALUE).expect("a set")));
+    }
+    let (bare, ours) = (median(bare), median(ours));
+    Row {
+        what: "set, always, 8 threads, against group commit",
+        measured: show(ours),
+        against: show(bare),
+        figure: ours / bare,
+        target: Target::AtLeast(0.8),
+    }
+}
+
+fn loads(keys: u64) -> Vec<Row> {
+    let folder = folder();
+    let options = || on_demand(SyncPolicy::Never);
+    let store = open(folder.path(), options());
+    for number in 0..keys {
+        store.set(&key(scramble(number) % (keys * 8)), &VALUE).expect("a set");
+    }
+    drop(store);
+    let reopened = |_| {
+        let store = open(folder.path(), options());
+        let replay = store.replay().clone();
+        (a_second(replay.operations, replay.duration), a_second(replay.keys, replay.duration))
+    };
+    let replayed = median((0..3).map(reopened).map(|(operations, _)| operations).collect());
+    let store = open(folder.path(), options());
+    store.snapshot().expect("a snapshot");
+    drop(store);
+    let loaded = median((0..3).map(reopened).map(|(_, keys)| keys).collect());
+    let row = |what, figure: f64, least: f64| Row {
+        what,
+        measured: show(figure),
+        against: format!("{least:.0}/s"),
+        figure: figure / least,
+        target: Target::AtLeast(1.0),
+    };
+    vec![
+        row("replay, operations a second", replayed, 1_500_000.0),
+        row("loading a snapshot, keys a second", loaded, 5_000_000.0),
+    ]
+}
+
+/// How long the slowest of a thousand sets takes, in microseconds.
+fn slowest_of_a_thousand(store: &ReplayLog, keys: u64, mut goes_on: impl FnMut() -> bool) -> f64 {
+    let mut times = Vec::new();
+    let mut number = 0;
+    while goes_on() {
+        for _ in 0..100 {
+            number += 1;
+            let key = key(scramble(number) % keys);
+            let start = Instant::now();
+            store.set(&key, &VALUE).expect("a set");
+            times.push(start.elapsed());
+        }
+    }
+    times.sort_unstable();
+    times[times.len() * 999 / 1000].as_secs_f64() * 1e6
+}
+
+fn beside_snapshots(keys: u64, time: Duration) -> Row {
+    let folder = folder();
+    let options = on_demand(SyncPolicy::Never).with_persistence(Persistence::Both);
+    let store = open(folder.path(), options);
+    for number in 0..keys {
+        store.set(&key(number), &VALUE).expect("a set");
+    }
+    let (mut idle, mut busy) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let start = Instant::now();
+        idle.push(slowest_of_a_thousand(&store, keys, || start.elapsed() < time));
+        let ended = AtomicBool::new(false);
+        busy.push(thread::scope(|scope| {
+            scope.spawn(|| {
+                store.snapshot().expect("a snapshot");
+                ended.store(true, Ordering::Release);
+            });
+            slowest_of_a_thousand(&store, keys, || !ended.load(Ordering::Acquire))
+        }));
+    }
+    let (idle, busy) = (median(idle), median(busy));
+    Row {
+        what: "set p99.9 while a snapshot is made",
+        measured: format!("{busy:.1} µs"),
+        against: format!("{idle:.1} µs"),
+        figure: busy / idle,
+        target: Target::AtMost(3.0),
+    }
+}

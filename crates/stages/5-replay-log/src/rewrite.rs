@@ -1,0 +1,254 @@
+//! Rewriting the append-only file, and snapshots: the store as it is at one moment becomes the base, and the lines
+//! before that moment go.
+//!
+//! ```text
+//!   1  a new, empty file for lines                     B   old lines  (new lines)
+//!   2  the manifest lists it behind the others         B   old lines   new lines
+//!   3  the old lines are synced, writers go over to the new ones: that is the moment
+//!   4  the map as it was then is written and synced    B   old lines   new lines   (B')
+//!   5  the manifest lists it in place of what was      B'  new lines
+//!   6  what it lists no more is removed
+//! ```
+//!
+//! A crash after any of them leaves one store: that of the manifest. Writers wait in step 3, for the sync of what was
+//! written while the one before it ran.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use logladder_disk::sabotage::{self, Rule};
+use logladder_disk::{File, StoreFolder, TEMPORARY_SUFFIX, replace};
+use logladder_engine::{Compacted, Error, Result, SyncPolicy};
+
+use crate::entry::Entry;
+use crate::files::{FileKind, MANIFEST};
+use crate::line;
+use crate::load::Counts;
+use crate::log::{Log, MARK_STEP, Mark, Marks};
+use crate::manifest::{Base, Manifest};
+use crate::map::TABLES;
+use crate::options::{Housekeeping, Persistence};
+use crate::snapshot::{Pieces, SnapshotWriter};
+use crate::store::{Files, Moment, Store};
+use crate::view::View;
+
+/// Rewritten lines are written in pieces of this size.
+const PIECE_LEN: usize = 256 * 1024;
+
+/// Puts `manifest` in place of the one that is there.
+pub(crate) fn write_manifest(folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
+    let text = manifest.encode();
+    replace(&**folder.disk(), &folder.path(MANIFEST), &[text.as_bytes()], SyncPolicy::Always)
+}
+
+/// Makes a new, empty file for lines, which begin with change `sequence` + 1.
+pub(crate) fn create_log(folder: &StoreFolder, number: u64, sequence: u64) -> Result<Arc<Log>> {
+    let file = folder.disk().create(&folder.path(&FileKind::Aof(number).name()))?;
+    folder.disk().sync_dir(folder.dir())?;
+    Ok(Arc::new(Log::new(number, file, Marks::from(sequence))))
+}
+
+impl Store {
+    /// Makes a new base of everything there is. Does nothing if the base is that already.
+    pub(crate) fn rewrite(&self) -> Result<Compacted> {
+        let mut files = self.files()?;
+        self.poison.check()?;
+        if self.is_rewritten(&files)? {
+            return Ok(Compacted::default());
+        }
+        let before = self.folder.disk_bytes()?;
+        let outcome = self.rewrite_into(&mut files);
+        // The next one is due when this one has grown, or so much later if it failed.
+        self.await_growth(&files);
+        let removed = outcome?;
+        let mut compacted = Compacted::default();
+        compacted.files_removed = removed;
+        compacted.files_written = 1;
+        compacted.bytes_reclaimed = before.saturating_sub(self.folder.disk_bytes()?);
+        Ok(compacted)
+    }
+
+    /// A snapshot, if anything has changed since the last one.
+    pub(crate) fn snapshot_of_changes(&self) -> Result<()> {
+        let mut files = self.files()?;
+        if self.is_rewritten(&files)? {
+            return Ok(());
+        }
+        self.rewrite_into(&mut files).map(drop)
+    }
+
+    fn is_rewritten(&self, files: &Files) -> Result<bool> {
+        let writer = self.writer()?;
+        let has_no_lines = writer.older_bytes + writer.end == 0 || writer.logs.is_empty();
+        let base = files.manifest.base.map(|base| base.file);
+        let is_of_this_kind = match (base, self.options.persistence) {
+            (None, _) => writer.sequence == 0 && files.manifest.logs.len() <= 1,
+            (Some(FileKind::Rewritten(_)), persistence) => persistence == Persistence::AppendOnly,
+            (Some(_), persistence) => persistence != Persistence::AppendOnly,
+        };
+        let lists_no_old_lines = self.options.has_log() || files.manifest.logs.is_empty();
+        let has_no_changes = has_no_lines && writer.sequence == writer.base_sequence;
+        Ok(has_no_changes && is_of_this_kind && lists_no_old_lines)
+    }
+
+    /// The steps of the drawing. Gives how many files were removed.
+    fn rewrite_into(&self, files: &mut Files) -> Result<u64> {
+        let moment = if self.options.has_log() { self.begin_new_log(files)? } else { self.moment() };
+        let counts = self.counts_of(&moment.lines, &moment.counts)?;
+        let kind = match self.options.persistence {
+            Persistence::AppendOnly => FileKind::Rewritten(files.take_number()),
+            _ => FileKind::Snapshot(files.take_number()),
+        };
+        let base = match self.write_base(&self.folder, kind, &moment.view, &counts) {
+            Ok(base) => base,
+            Err(failure) => {
+                // A part of it may be there. The next opening removes that too.
+                let _ = self.disk().remove(&self.folder.path(&temporary(kind)));
+                return Err(failure);
+            }
+        };
+        let sequence = moment.view.sequence;
+        // The file that was begun, if there is one.
+        let newest = files.manifest.logs.last().copied().filter(|_| self.options.has_log());
+        let logs = newest.into_iter().collect();
+        let hash_key = files.manifest.hash_key;
+        let manifest = Manifest { hash_key, next: files.next, sequence, base: Some(base), logs };
+        // Should it fail, nobody knows which manifest a crash would leave.
+        self.poison.guard(write_manifest(&self.folder, &manifest))?;
+        let old = std::mem::replace(&mut files.manifest, manifest);
+        {
+            let mut writer = self.look();
+            let keep = writer.logs.len().saturating_sub(1);
+            writer.logs.drain(..keep);
+            writer.older_bytes = 0;
+            writer.base_sequence = sequence;
+            writer.counts = Arc::new(counts);
+        }
+        self.remove_old(&old, &files.manifest)
+    }
+
+    /// Steps 1 to 3.
+    fn begin_new_log(&self, files: &mut Files) -> Result<Moment> {
+        let number = files.take_number();
+        // Its first change is not known yet.
+        let mut log = create_log(&self.folder, number, 0)?;
+        let mut manifest = files.manifest.clone();
+        manifest.logs.push(number);
+        manifest.next = files.next;
+        self.poison.guard(write_manifest(&self.folder, &manifest))?;
+        files.manifest = manifest;
+        let leader = self.commits.lead();
+        self.sync_log(&leader, 1)?;
+        let view = View::new();
+        let mut writer = self.writer()?;
+        let Some(old) = writer.logs.last().cloned() else { return Err(Error::panicked()) };
+        // What was written while that ran. Nothing may stand in the new file that does not follow what is on the disk.
+        self.poison.guard(old.sync_up_to(writer.end))?;
+        let (pending, end, sequence) = (writer.pending.len(), writer.end, writer.sequence);
+        self.show_pending(&leader, &mut writer, pending, Mark { offset: end, sequence })?;
+        writer.shown = Mark { offset: end, sequence };
+        if let Some(log) = Arc::get_mut(&mut log) {
+            log.begin_at(sequence);
+        }
+        let moment = writer.moment(view);
+        writer.logs.push(log);
+        writer.older_bytes += end;
+        writer.end = 0;
+        writer.mark_at = MARK_STEP;
+        writer.shown = Mark { offset: 0, sequence };
+        drop(writer);
+        self.poison.guard(old.cover(&self.folder, end, 1))?;
+        Ok(moment)
+    }
+
+    /// Writes the store as `view` has it into a file of `folder`, which is whole and on the disk when this returns.
+    pub(crate) fn write_base(
+        &self,
+        folder: &StoreFolder,
+        kind: FileKind,
+        view: &View,
+        counts: &Counts,
+    ) -> Result<Base> {
+        let disk = &**folder.disk();
+        let temporary = folder.path(&temporary(kind));
+        let file = disk.create(&temporary)?;
+        let (len, crc) = match kind {
+            FileKind::Rewritten(_) => self.write_lines(&*file, view)?,
+            _ => self.write_snapshot(&*file, view, counts)?,
+        };
+        if !sabotage::skips(Rule::CopySyncedFirst) {
+            file.sync()?;
+        }
+        disk.rename(&temporary, &folder.path(&kind.name()))?;
+        disk.sync_dir(folder.dir())?;
+        Ok(Base { file: kind, len, crc })
+    }
+
+    fn write_snapshot(&self, file: &dyn File, view: &View, counts: &Counts) -> Result<(u64, u32)> {
+        let mut snapshot = SnapshotWriter::begin(file, view.sequence)?;
+        for table in 0..TABLES {
+            self.map.show_table(table, view, |entry| snapshot.push(entry))?;
+            snapshot.write_full_blocks()?;
+        }
+        for (key, &count) in counts {
+            snapshot.push_count(key, count);
+            snapshot.write_full_blocks()?;
+        }
+        snapshot.finish()
+    }
+
+    fn write_lines(&self, file: &dyn File, view: &View) -> Result<(u64, u32)> {
+        let mut pieces = Pieces::to(file);
+        let mut crc = crc32fast::Hasher::new();
+        let (mut piece, mut len) = (Vec::new(), 0);
+        let mut write = |piece: &mut Vec<u8>| -> Result<()> {
+            crc.update(piece);
+            len += piece.len() as u64;
+            pieces.append(piece)?;
+            piece.clear();
+            Ok(())
+        };
+        for table in 0..TABLES {
+            let add = |entry: &Entry| line::write_set(entry.key(), entry.value(), &mut piece);
+            self.map.show_table(table, view, add)?;
+            if piece.len() >= PIECE_LEN {
+                write(&mut piece)?;
+            }
+        }
+        if !piece.is_empty() {
+            write(&mut piece)?;
+        }
+        Ok((len, crc.finalize()))
+    }
+
+    /// Removes what the new manifest lists no more.
+    fn remove_old(&self, old: &Manifest, new: &Manifest) -> Result<u64> {
+        let mut removed = 0;
+        for entry in self.folder.list()? {
+            if let Some(kind) = FileKind::of(&entry.name)
+                && old.lists(kind)
+                && !new.lists(kind)
+            {
+                self.disk().remove(&self.folder.path(&entry.name))?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Settles when the next rewrite is due.
+    pub(crate) fn await_growth(&self, files: &Files) {
+        if self.options.housekeeping == Housekeeping::OnDemand {
+            return;
+        }
+        let base = files.manifest.base.map_or(0, |base| base.len);
+        let due_at = self.options.rewrite.due_at(base);
+        // Of a rewrite that failed, the lines that it was to replace are still there.
+        let lines = self.look().older_bytes;
+        self.rewrite_at.store(due_at.saturating_add(lines), Ordering::Relaxed);
+    }
+}
+
+fn temporary(kind: FileKind) -> String {
+    kind.name() + TEMPORARY_SUFFIX
+}
