@@ -37,6 +37,9 @@ pub use logladder_file_per_key as file_per_key;
 /// Stage 4: append to a log, scan it to read.
 pub use logladder_scan_log as scan_log;
 
+/// Stage 5: a map in memory, behind it an append-only file and snapshots.
+pub use logladder_replay_log as replay_log;
+
 /// Stage 7: an index over log segments, with compaction.
 pub use logladder_hash_log as hash_log;
 

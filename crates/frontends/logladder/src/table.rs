@@ -87,6 +87,20 @@ pub static STAGES: &[Stage] = &[
         describe: logladder_scan_log::describe,
     },
     Stage {
+        number: 5,
+        name: "replay-log",
+        package: "logladder-replay-log",
+        summary: "a map in memory, behind it an append-only file and snapshots",
+        fixes: "a get never touches the disk, and the log is rewritten before it is too long",
+        hurts: "all data must fit in memory, opening reads all of it, and each write waits for its line",
+        open: |disk, dir, sync| {
+            let options = logladder_replay_log::Options::default().with_sync(sync);
+            boxed::<logladder_replay_log::ReplayLog>(disk, dir, options)
+        },
+        durability: SyncPolicy::durability,
+        describe: logladder_replay_log::describe,
+    },
+    Stage {
         number: 7,
         name: "hash-log",
         package: "logladder-hash-log",

@@ -4,6 +4,10 @@
 //! it is what version 1 wrote, and is changed by no later version.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a fixture is written by hand, and looked at before it is kept"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
