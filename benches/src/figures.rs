@@ -54,7 +54,13 @@ pub fn duration(duration: Duration) -> String {
 #[must_use]
 #[allow(clippy::cast_precision_loss)] // Two digits are shown.
 pub fn bytes(bytes: u64) -> String {
-    scaled(bytes as f64, 1e3, &["B", "kB", "MB", "GB", "TB"])
+    bytes_of(bytes as f64)
+}
+
+/// As [`bytes`], of a number that need not be whole, such as bytes a second.
+#[must_use]
+pub fn bytes_of(bytes: f64) -> String {
+    scaled(bytes, 1e3, &["B", "kB", "MB", "GB", "TB"])
 }
 
 /// As [`bytes`], with a sign: `+1.2 MB`.

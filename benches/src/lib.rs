@@ -12,6 +12,7 @@
 //!
 //! - [`Contestant`] is a way to open an engine; [`Workload`] is what is done to it, [`climb`] the same with
 //!   real [`input`].
+//! - [`Crowd`] is what many threads do to it at once, with every latency.
 //! - A [`Report`] holds everything that was found out. [`tables`] and [`chart`] show it, [`learndb`] in the
 //!   form and beside the figures of the course that the ladder follows.
 //!
@@ -23,6 +24,7 @@ pub mod chart;
 pub mod climb;
 mod contestant;
 mod counting_disk;
+mod crowd;
 mod failure;
 pub mod figures;
 pub mod input;
@@ -33,6 +35,7 @@ mod meter;
 mod progress;
 pub mod report;
 mod runner;
+mod spread;
 pub mod statistics;
 pub mod tables;
 mod trial;
@@ -41,12 +44,14 @@ mod workload;
 
 pub use contestant::Contestant;
 pub use counting_disk::CountingDisk;
+pub use crowd::{Crowd, PUBLISHED as DSKVS_PUBLISHED};
 pub use failure::Failure;
 pub use machine::Machine;
 pub use memory::Heap;
 pub use progress::Progress;
 pub use report::{Operation, Report, Run};
 pub use runner::{Runner, reports_folder};
+pub use spread::{Deed, Spread};
 pub use worker::{Job, WORKER_ARGUMENT, worker_entry};
 pub use workload::{Data, SEED, Workload};
 

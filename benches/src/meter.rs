@@ -191,12 +191,12 @@ impl<'m> Meter<'m> {
     }
 }
 
-fn histogram() -> Result<Histogram<u64>, Failure> {
+pub(crate) fn histogram() -> Result<Histogram<u64>, Failure> {
     Histogram::new_with_bounds(1, HIGHEST_LATENCY, 3)
         .map_err(|error| Failure::system("make a histogram", &error))
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(1)
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::count;
 use crate::statistics::Rate;
-use crate::{Failure, Machine};
+use crate::{Failure, Machine, Spread};
 
 /// One session of measuring: some engines, one machine, one seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,9 @@ pub struct Run {
     pub memory: Memory,
     /// Bytes on disk.
     pub storage: Storage,
+    /// What a crowd of threads was timed at ([`Crowd`](crate::Crowd)), if there was one.
+    #[serde(default)]
+    pub spreads: Vec<Spread>,
 }
 
 /// What is done to an engine.

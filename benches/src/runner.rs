@@ -153,6 +153,7 @@ fn listen(lines: &Receiver<String>, limit: Duration, progress: &mut dyn FnMut(Pr
 fn time_limit(job: &Job) -> Duration {
     let budget = match job {
         Job::Workload(workload) => workload.budget(),
+        Job::Crowd(crowd) => crowd.budget(),
         Job::Climb { plan, .. } => plan.budget(),
     };
     budget.saturating_mul(3) + Duration::from_secs(30)

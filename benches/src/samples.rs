@@ -70,5 +70,6 @@ fn run(engine: &str, number: u8, durability: Durability, speed: f64) -> Run {
             syncs: kept.then_some(12),
             kernel_bytes: 150_000_000,
         },
+        spreads: Vec::new(),
     }
 }

@@ -12,6 +12,7 @@ use logladder_engine::Durability;
 
 use crate::figures;
 use crate::report::{Operation, Phase, Report, Run};
+use crate::{DSKVS_PUBLISHED, Spread};
 
 /// How tables look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,7 +42,12 @@ pub fn all(report: &Report, look: Look) -> String {
         for (durability, runs) in groups {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "\n{workload} — an acknowledged write survives: {}", survives(durability));
-            for table in [speed(&runs, look), latency(&runs, look), memory(&runs, look), disk(&runs, look)] {
+            let tables = if runs.iter().any(|run| run.spreads.is_empty()) {
+                vec![speed(&runs, look), latency(&runs, look), memory(&runs, look), disk(&runs, look)]
+            } else {
+                vec![throughput(&runs, look), percentiles(&runs, look)]
+            };
+            for table in tables {
                 let _ = writeln!(text, "\n{table}");
             }
             for run in runs {
@@ -125,6 +131,47 @@ pub fn latency(runs: &[&Run], look: Look) -> Table {
             Cell::new(shown.join(" / "))
         });
         table.add_row(std::iter::once(name(run)).chain(cells));
+    }
+    align_right(table)
+}
+
+/// How much a crowd of threads did together, and one of them alone.
+#[must_use]
+pub fn throughput(runs: &[&Run], look: Look) -> Table {
+    let mut table = table(look);
+    let headings =
+        ["engine", "operation", "operations", "all threads/s", "bandwidth/s", "1 ÷ average/s", "dskvs'"];
+    header(&mut table, headings.map(str::to_owned));
+    for (run, spread) in runs.iter().flat_map(|run| run.spreads.iter().map(move |spread| (run, spread))) {
+        let mark = if spread.cut_off { " ✂" } else { "" };
+        let published = DSKVS_PUBLISHED.iter().find(|(deed, _)| *deed == spread.deed);
+        table.add_row([
+            name(run),
+            Cell::new(spread.deed.name()),
+            Cell::new(format!("{}{mark}", figures::count(spread.operations))),
+            Cell::new(figures::per_second(spread.per_second)),
+            Cell::new(figures::bytes_of(spread.bytes_per_second)),
+            Cell::new(figures::per_second(spread.per_second_of_a_thread())),
+            Cell::new(or_dash(published.map(|(_, theirs)| figures::per_second(*theirs)))),
+        ]);
+    }
+    align_right(table)
+}
+
+/// How long an operation took one thread of a crowd.
+#[must_use]
+pub fn percentiles(runs: &[&Run], look: Look) -> Table {
+    let mut table = table(look);
+    let headings =
+        ["engine", "operation", "min", "avg", "p50", "p75", "p90", "p99", "p99.9", "p99.99", "max"];
+    header(&mut table, headings.map(str::to_owned));
+    for (run, spread) in runs.iter().flat_map(|run| run.spreads.iter().map(move |spread| (run, spread))) {
+        let Spread { min, p50, p75, p90, p99, p999, p9999, max, average, .. } = *spread;
+        let average = Duration::try_from_secs_f64(average / 1e9).unwrap_or_default();
+        let times = [p50, p75, p90, p99, p999, p9999, max].map(Duration::from_nanos);
+        let times = [Duration::from_nanos(min), average].into_iter().chain(times);
+        let times = times.map(|time| Cell::new(figures::duration(time)));
+        table.add_row([name(run), Cell::new(spread.deed.name())].into_iter().chain(times));
     }
     align_right(table)
 }

@@ -76,6 +76,7 @@ impl<'t> Trial<'t> {
                 reopen: None,
                 memory: Memory::default(),
                 storage: Storage::default(),
+                spreads: Vec::new(),
             },
         };
         trial.before = trial.probe.look();

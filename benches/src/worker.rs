@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::climb::Plan;
 use crate::input::Source;
 use crate::report::Run;
-use crate::{Contestant, Failure, Heap, Progress, Workload};
+use crate::{Contestant, Crowd, Failure, Heap, Progress, Workload};
 
 /// The hidden first argument that turns a binary into a worker.
 pub const WORKER_ARGUMENT: &str = "--logladder-worker";
@@ -25,6 +25,8 @@ pub const WORKER_ARGUMENT: &str = "--logladder-worker";
 pub enum Job {
     /// A synthetic workload.
     Workload(Workload),
+    /// A crowd of threads.
+    Crowd(Crowd),
     /// Real records.
     Climb {
         /// Where they are read from; the worker reads them itself.
@@ -40,6 +42,7 @@ impl Job {
     pub fn name(&self) -> &str {
         match self {
             Self::Workload(workload) => &workload.name,
+            Self::Crowd(crowd) => &crowd.name,
             Self::Climb { .. } => "climb",
         }
     }
@@ -58,6 +61,7 @@ impl Job {
     ) -> Result<Run, Failure> {
         match self {
             Self::Workload(workload) => workload.run(contestant, folder, heap, progress),
+            Self::Crowd(crowd) => crowd.run(contestant, folder, heap, progress),
             Self::Climb { source, plan } => plan.run(contestant, &source.read()?, folder, heap, progress),
         }
     }

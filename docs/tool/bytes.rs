@@ -44,7 +44,7 @@ pub(crate) fn dump(stage: &Stage) -> Result<String> {
     }
     store.close()?;
 
-    Ok(fields_of(stage, disk.tree().files()))
+    Ok(fields_of(stage, dir, disk.tree().files()))
 }
 
 /// Every file of the store of this stage that is kept in `folder`, field by field.
@@ -61,13 +61,14 @@ pub(crate) fn dump_of_folder(stage: &Stage, folder: &Path) -> Result<String> {
     };
     let mut files = paths.into_iter().map(read).collect::<Result<Vec<_>>>()?;
     files.sort();
-    Ok(fields_of(stage, files.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice()))))
+    Ok(fields_of(stage, folder, files.iter().map(|(path, bytes)| (path.as_path(), bytes.as_slice()))))
 }
 
-fn fields_of<'f>(stage: &Stage, files: impl Iterator<Item = (&'f Path, &'f [u8])>) -> String {
+/// A file is called by its path from the store's folder on.
+fn fields_of<'f>(stage: &Stage, dir: &Path, files: impl Iterator<Item = (&'f Path, &'f [u8])>) -> String {
     let mut text = String::new();
     for (path, bytes) in files {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = path.strip_prefix(dir).unwrap_or(path).to_string_lossy();
         if !text.is_empty() {
             text.push('\n');
         }

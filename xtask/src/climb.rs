@@ -62,13 +62,18 @@ pub(crate) fn find(name_or_number: &str) -> Result<&'static Stage> {
     })
 }
 
+/// Finds the stages that the user named; none are all.
+pub(crate) fn find_all(named: &[String]) -> Result<Vec<&'static Stage>> {
+    if named.is_empty() {
+        return Ok(STAGES.iter().collect());
+    }
+    named.iter().map(|name| find(name)).collect()
+}
+
 impl Climb {
     /// Climbs, prints what was found, and keeps it for `cargo xtask report`.
     pub(crate) fn run(&self) -> Result<()> {
-        let stages = match self.stages.as_slice() {
-            [] => STAGES.iter().collect(),
-            named => named.iter().map(|name| find(name)).collect::<Result<Vec<_>>>()?,
-        };
+        let stages = find_all(&self.stages)?;
         let source = self.source()?;
         // The workers read it themselves; reading it here names a bad line before anything is measured.
         let records = source.read()?;

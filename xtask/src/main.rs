@@ -7,6 +7,7 @@
 
 mod checks;
 mod climb;
+mod latency;
 mod report;
 mod stage;
 mod style;
@@ -26,6 +27,8 @@ struct Arguments {
 enum Command {
     /// Load real data into every stage, check every value, and compare: the main job
     Climb(climb::Climb),
+    /// Let ten threads at once write and read large values in every stage, and show each percentile
+    Latency(latency::Latency),
     /// Show one stage: its operations, the bytes that reach the disk, its contract, its figures
     Stage(stage::Stage),
     /// Write the figures and the chart of the last climb into README.md and the book
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     climb::work_if_asked();
     let outcome = match Arguments::parse().command {
         Command::Climb(climb) => climb.run(),
+        Command::Latency(latency) => latency.run(),
         Command::Stage(stage) => stage.run(),
         Command::Report(report) => report.run(),
         Command::Book => checks::book(),

@@ -3,6 +3,7 @@
 use logladder::disk::crash::Tree;
 use logladder::{Field, Stage};
 
+use super::trace::STORE;
 use crate::style::{HEADING, QUIET};
 
 /// Bytes on a line of the dump.
@@ -13,7 +14,7 @@ const LINES: usize = 2;
 /// Prints every file of the store.
 pub(super) fn print(stage: &Stage, tree: &Tree) {
     for (path, bytes) in tree.files() {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = path.strip_prefix(STORE).unwrap_or(path).to_string_lossy();
         anstream::println!("\n  {HEADING}{name}{HEADING:#}  {QUIET}{} bytes{QUIET:#}", bytes.len());
         let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
         if let Some(text) = text.filter(|text| !text.is_empty()) {

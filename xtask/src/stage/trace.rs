@@ -6,11 +6,12 @@ use std::sync::Arc;
 use anyhow::Result;
 use logladder::disk::crash::Tree;
 use logladder::disk::{Op, RecordingDisk};
-use logladder::{Stage, SyncPolicy};
+use logladder::{Durability, Stage, SyncPolicy};
 
 use crate::style::{DEED, QUIET};
 
-const STORE: &str = "/store";
+/// The folder of the store.
+pub(super) const STORE: &str = "/store";
 
 /// An operation of the lesson.
 enum Step {
@@ -38,17 +39,26 @@ pub(super) fn run(stage: &Stage) -> Result<Tree> {
     let mut shown = 0;
     let engine = stage.open_on(Arc::new(disk.clone()), Path::new(STORE), SyncPolicy::Always)?;
     print_step("open", &disk, &mut shown);
+    // A store that writes later is asked to do it at once, so that it can be seen what belongs to what.
+    let is_late = (Durability::OnSync..Durability::ProcessCrash).contains(&engine.durability());
+    let then = if is_late { ", then sync" } else { "" };
     let mut engine = Some(engine);
     for step in STEPS {
         let Some(open) = &engine else { break };
         match step {
             Step::Set(key, value) => {
                 open.set(key.as_bytes(), value.as_bytes())?;
-                print_step(&format!("set {key} {value}"), &disk, &mut shown);
+                if is_late {
+                    open.sync()?;
+                }
+                print_step(&format!("set {key} {value}{then}"), &disk, &mut shown);
             }
             Step::Delete(key) => {
                 open.delete(key.as_bytes())?;
-                print_step(&format!("delete {key}"), &disk, &mut shown);
+                if is_late {
+                    open.sync()?;
+                }
+                print_step(&format!("delete {key}{then}"), &disk, &mut shown);
             }
             Step::Compact => {
                 if let Some(compact) = open.as_compact() {

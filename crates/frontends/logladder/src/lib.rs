@@ -40,6 +40,9 @@ pub use logladder_scan_log as scan_log;
 /// Stage 5: a map in memory, behind it an append-only file and snapshots.
 pub use logladder_replay_log as replay_log;
 
+/// Stage 6: collections in memory, written to the disk by a janitor.
+pub use logladder_write_behind as write_behind;
+
 /// Stage 7: an index over log segments, with compaction.
 pub use logladder_hash_log as hash_log;
 

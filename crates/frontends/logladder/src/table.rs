@@ -101,6 +101,20 @@ pub static STAGES: &[Stage] = &[
         describe: logladder_replay_log::describe,
     },
     Stage {
+        number: 6,
+        name: "write-behind",
+        package: "logladder-write-behind",
+        summary: "collections in memory, written to the disk by a janitor",
+        fixes: "no write waits for the disk, and keys come in collections",
+        hurts: "everything must fit in memory, each key costs a file, and a crash may take the newest writes",
+        open: |disk, dir, sync| {
+            let options = logladder_write_behind::Options::default().with_sync(sync);
+            boxed::<logladder_write_behind::WriteBehind>(disk, dir, options)
+        },
+        durability: |_| Durability::Eventual,
+        describe: logladder_write_behind::describe,
+    },
+    Stage {
         number: 7,
         name: "hash-log",
         package: "logladder-hash-log",

@@ -26,7 +26,7 @@
 //!
 //! Reads and writes are served from memory, and wait for the disk only when the queue is full. What was written is on
 //! the disk soon after, typically within a millisecond or a few syncs. The idea, and the two layers, are those of
-//! dskvs by Antoine Grondin, whose README calls it *eventual persistence*.
+//! dskvs, a store in Go by aybabtme, which calls it *eventual persistence*.
 //!
 //! The first `/` of a key splits it into a collection and a member. Both faces see the same keys: [`Engine`] takes every
 //! byte string, and keeps those without a `/` in a folder of their own; [`Collections`] is strict, and shows, replaces

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use logladder::{Engine, Stage, SyncPolicy};
+use logladder::{Durability, Engine, Stage, SyncPolicy};
 
 const STAGE: &str = "LOGLADDER_CHILD_STAGE";
 const DIR: &str = "LOGLADDER_CHILD_DIR";
@@ -57,7 +57,7 @@ fn write_for_ever(stage: &Stage, dir: &Path) {
         }
         if let Err(error) = write(&*store, n) {
             println!("\nfailed at {n}: {error}");
-            // From now on every write must be refused.
+            // From now on every write must be refused; or, where it is tried again, must fail.
             assert!(write(&*store, n).is_err(), "a write after a failed one was accepted");
             println!("\nrefused");
             return;
@@ -68,12 +68,13 @@ fn write_for_ever(stage: &Stage, dir: &Path) {
     }
 }
 
-/// The `n`-th write of the child: a set, or sometimes a delete.
+/// The `n`-th write of the child: a set, or sometimes a delete. A store that writes later is asked to do it now.
 fn write(store: &dyn Engine, n: u64) -> logladder::Result<()> {
     match value(n) {
-        Some(value) => store.set(&key(n), &value),
-        None => store.delete(&key(n)),
+        Some(value) => store.set(&key(n), &value)?,
+        None => store.delete(&key(n))?,
     }
+    if store.durability() < Durability::ProcessCrash { store.sync() } else { Ok(()) }
 }
 
 /// The key of the `n`-th write.
