@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "the reference test uses the rest")]
 mod engines;
 
+use engines::late::{Haste, Late};
 use engines::{LogEngine, Mutation, Options};
 use logladder_contract::crash::crash_images;
 use logladder_contract::{
@@ -137,4 +138,25 @@ fn a_value_with_a_meaning_is_noticed() {
 #[test]
 fn a_second_owner_is_noticed() {
     fails_case(Mutation::OpensTwice, "an_open_store_is_not_opened_twice");
+}
+
+fn late(haste: Haste) -> Subject {
+    Subject::of::<Late>(haste)
+}
+
+/// It may go on after a failure. What it says then is believed, and so is held to it.
+#[test]
+fn a_failed_write_that_is_forgotten_is_noticed_where_writing_again_is_allowed() {
+    assert!(faults(&late(Haste::None)).is_ok());
+    assert!(crash_images(&late(Haste::ForgetsBeforeItWrites)).is_ok(), "on a good disk nothing shows it");
+    let violation = faults(&late(Haste::ForgetsBeforeItWrites)).unwrap_err();
+    assert!(violation.expected.contains("holds"), "{violation}");
+}
+
+/// Until a sync, a crash may leave what was synced last, or what was set since; nothing else, and nothing torn.
+#[test]
+fn what_an_eventual_store_may_not_show_is_noticed() {
+    for haste in [Haste::WritesInPlace, Haste::NeverSyncs, Haste::InventsAValue] {
+        assert!(crash_images(&late(haste)).is_err(), "{haste:?}");
+    }
 }

@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod engines;
 
-use engines::{LogEngine, MapEngine, Options, ledger};
+use engines::{LogEngine, MapEngine, Options, late, ledger};
 use logladder_contract::{Allowed, Subject};
 use logladder_disk::sabotage::Rule;
 use logladder_engine::SyncPolicy;
@@ -65,6 +65,16 @@ mod with_every_capability_and_without_syncs {
         let options =
             ledger::Options { sync: SyncPolicy::Never, skips_deletes: true, ..ledger::Options::default() };
         Subject::of::<ledger::Ledger>(options).rules(&[Rule::ChecksumCheck, Rule::TailRule]).keeps_versions(1)
+    }
+
+    logladder_contract::contract!(subject);
+}
+
+mod that_writes_later {
+    use super::*;
+
+    fn subject() -> Subject {
+        Subject::of::<late::Late>(late::Haste::None)
     }
 
     logladder_contract::contract!(subject);

@@ -92,30 +92,47 @@ impl StoreFolder {
     ///
     /// The system refused.
     pub fn claim(&self) -> Result<()> {
-        let path = self.path(LOCK_FILE);
-        if self.line.as_bytes() != self.disk.read(&path)? {
-            let file = self.disk.open(&path)?;
-            file.truncate(0)?;
-            file.append(self.line.as_bytes())?;
-            self.sync_claim()?;
-        }
-        // Nothing in a temporary file was ever acknowledged. The removal needs no sync: if it is lost, it is
-        // done again.
-        self.temporaries.iter().try_for_each(|path| self.disk.remove(path))
+        self.write_claim()?;
+        self.remove_temporaries()
     }
 
-    /// Returns when the claim is on the disk. [`claim`](Self::claim) sees to that when it writes it; one that is there
-    /// already may be what a process left that died before it could. For a stage whose files would be taken for a
-    /// stranger's without it, such as one that keeps them in folders.
+    /// The same, and the claim is on the disk also if it was there already: a process may have written it and died before
+    /// it could sync it. For a stage whose files would be taken for a stranger's without it, such as one that keeps
+    /// them in folders.
     ///
     /// # Errors
     ///
     /// The system refused.
-    pub fn sync_claim(&self) -> Result<()> {
+    pub fn claim_durably(&self) -> Result<()> {
+        if !self.write_claim()? {
+            self.sync_claim()?;
+        }
+        self.remove_temporaries()
+    }
+
+    /// Says whether it had to be written.
+    fn write_claim(&self) -> Result<bool> {
+        let path = self.path(LOCK_FILE);
+        if self.line.as_bytes() == self.disk.read(&path)? {
+            return Ok(false);
+        }
+        let file = self.disk.open(&path)?;
+        file.truncate(0)?;
+        file.append(self.line.as_bytes())?;
+        self.sync_claim()?;
+        Ok(true)
+    }
+
+    fn sync_claim(&self) -> Result<()> {
         self.disk.open(&self.path(LOCK_FILE))?.sync()?;
         self.disk.sync_dir(&self.dir)?;
         // The folder may have been made by a process that died before it could do this.
         self.disk.sync_dir(&parent(&self.dir))
+    }
+
+    /// Nothing in a temporary file was ever acknowledged. The removal needs no sync: if it is lost, it is done again.
+    fn remove_temporaries(&self) -> Result<()> {
+        self.temporaries.iter().try_for_each(|path| self.disk.remove(path))
     }
 
     /// That the folder is still where it was opened. Who finds a file of the store missing asks this before

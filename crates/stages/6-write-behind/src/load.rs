@@ -38,10 +38,11 @@ pub(crate) fn load(folder: &StoreFolder) -> Result<(Memory, bool)> {
     let count = found.files.len();
     let bytes = found.bytes.saturating_add(BYTES_PER_FILE.saturating_mul(count as u64));
     for_each(count, bytes, |number| read(disk, &found.files[number], &memory))?;
-    folder.claim()?;
+    // Folders in one that is not claimed are a stranger's: the claim must be on the disk before the first of them.
     if dirs.is_empty() {
-        // Folders in one that is not claimed are a stranger's: the claim must outlast them.
-        folder.sync_claim()?;
+        folder.claim_durably()?;
+    } else {
+        folder.claim()?;
     }
     // Nothing in a temporary file was ever written as far as anyone was told. The removal needs no sync: if it is
     // lost, it is done again.

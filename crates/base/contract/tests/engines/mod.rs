@@ -2,6 +2,7 @@
 //!
 //! [`LogEngine`] is a map in memory over one log. A record is `CRC32 | tombstone | key length | value length | key | value`.
 
+pub(crate) mod late;
 pub(crate) mod ledger;
 
 use std::collections::BTreeMap;
