@@ -13,7 +13,7 @@
 //! | 7 | keys are loaded from records that fail their CRC | `opening_without_hints_refuses_a_flipped_bit_anywhere_in_a_sealed_segment`, `no_flipped_bit_makes_a_value_wrong_or_a_write_vanish_unreported` |
 //! | 8 | damage in the middle of a log cuts off the valid records behind it | `a_flipped_bit_in_record_3_of_20_is_an_error_that_names_file_and_offset_and_changes_no_file`, `without_the_tail_rule_valid_records_are_lost` |
 //! | 9 | resynchronising on a corrupt length | `a_flipped_bit_in_any_length_is_never_followed` |
-//! | 10 | a torn tail refuses to open | `a_log_cut_at_any_byte_opens_with_the_records_before_and_reports_and_keeps_the_rest` |
+//! | 10 | a torn tail refuses to open | `a_log_cut_at_any_byte_opens_with_the_records_before_and_reports_and_keeps_the_rest`, `what_a_killed_append_leaves_is_its_beginning` |
 //! | 11 | a partial append, then good appends behind garbage | `after_a_full_disk_the_store_refuses_writes_reads_on_and_opens_with_what_was_acknowledged`, `after_any_failed_operation_no_answer_is_wrong_and_no_promise_broken` |
 //! | 12 | a write or sync error is swallowed, and a later sync says Ok | `after_any_failed_operation_no_answer_is_wrong_and_no_promise_broken`, `after_a_fault_at_any_system_call_the_store_opens_with_all_that_was_acknowledged` |
 //! | 13 | the directory is not synced after create, rename, remove | `folders_that_are_never_synced_are_noticed`, `every_crash_image_opens_with_what_was_promised` |
