@@ -271,6 +271,8 @@ fn a_rewrite_in_the_background_that_failed_is_told_by_close_and_loses_nothing() 
     for number in 0..20_u8 {
         store.set(&[number], b"value").unwrap();
     }
+    // What there is of the base is taken away then.
+    await_that("a rewrite that fails", || disk.ops().iter().any(|op| matches!(op, Op::Remove { .. })));
     let failed = Box::new(store).close();
     assert!(
         matches!(&failed, Err(Error::Io { path, .. }) if path.to_string_lossy().contains("base-")),

@@ -87,7 +87,9 @@ impl Store {
                 };
             }
         };
-        acknowledged.iter().for_each(|&step| apply(&mut before, step));
+        for &step in &acknowledged {
+            apply(&mut before, step);
+        }
         let holds = |contents: &BTreeMap<String, String>| {
             (0..5).map(|number| format!("key {number}")).chain(["twin".into()]).all(|key| {
                 let found = self.0.get(key.as_bytes()).expect("a get");
