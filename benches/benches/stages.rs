@@ -27,7 +27,7 @@ fn bearable_keys(stage: &Stage) -> u64 {
     match stage.name {
         "json-file" => 500,
         "scan-log" => 1_000,
-        "file-per-key" => 2_000,
+        "file-per-key" | "write-behind" => 2_000,
         _ => 20_000,
     }
 }

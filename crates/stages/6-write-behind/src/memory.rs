@@ -323,3 +323,63 @@ impl Collection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::options::Options;
+
+    /// A signal that never comes fails the test instead of hanging it.
+    const FAR_TOO_LONG: Duration = Duration::from_mins(2);
+
+    #[test]
+    fn readers_of_one_collection_do_not_wait_for_a_writer_of_another() {
+        let (memory, queue) = (Memory::new(), Queue::new(Options::default(), false));
+        // More collections than shards: some share one with the collection that is being written.
+        let keys: Vec<Vec<u8>> = (0..=4 * SHARDS).map(|number| format!("{number}/m").into_bytes()).collect();
+        for key in &keys {
+            let (collection, member) = memory.find_or_add(key).unwrap();
+            collection.write(member, Some(Arc::from(&key[..])), &queue).unwrap();
+        }
+        let written = memory.collection(b"0").unwrap().unwrap();
+        let _writer = written.members_mut().unwrap();
+        let (done, is_done) = channel();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for key in &keys[1..] {
+                    let (collection, member) = memory.find(key).unwrap().unwrap();
+                    assert_eq!(collection.get(member).unwrap().as_deref(), Some(&key[..]));
+                }
+                memory.find_or_add(b"a new one/m").unwrap();
+                memory.find_or_add(b"without a stroke").unwrap();
+                done.send(()).unwrap();
+            });
+            is_done.recv_timeout(FAR_TOO_LONG).unwrap();
+        });
+    }
+
+    #[test]
+    fn a_member_is_queued_once_counted_once_and_gone_when_its_delete_is_written() {
+        let (memory, queue) = (Memory::new(), Queue::new(Options::default(), false));
+        let (collection, member) = memory.find_or_add(b"c/member").unwrap();
+        for value in [&b"1"[..], b"22", b"333"] {
+            collection.write(member, Some(Arc::from(value)), &queue).unwrap();
+        }
+        assert_eq!((queue.len(), queue.unwritten()), (1, 1));
+        let taken = queue.take(10);
+        assert_eq!(collection.begin_writing(member).unwrap().as_deref(), Some(&b"333"[..]));
+        collection.write(member, None, &queue).unwrap();
+        collection.end_writing(&taken[0].member, true, &queue);
+        assert_eq!((queue.len(), queue.unwritten()), (1, 1), "the delete is to be written");
+        let taken = queue.take(10);
+        assert_eq!(collection.begin_writing(member).unwrap(), None);
+        collection.end_writing(&taken[0].member, true, &queue);
+        assert_eq!((queue.len(), queue.unwritten()), (0, 0));
+        assert!(collection.members().unwrap().is_empty());
+        assert!(!queue.is_full(), "what was counted has been discounted");
+    }
+}
