@@ -1,0 +1,184 @@
+//! `compact`, `check`, `backup` and `restore`: looking after a store.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use indicatif::ProgressBar;
+use logladder::disk::RealDisk;
+use logladder::{Stage, SyncPolicy, hash_log};
+
+use crate::arguments::StoreArguments;
+use crate::bytes::count;
+use crate::keys::{Listing, for_each_entry};
+use crate::outcome::{Answer, Refusal};
+use crate::{remark, store};
+
+/// The stage whose files can be checked and salvaged without opening them.
+const CHECKED_STAGE: &str = "hash-log";
+
+/// What `logladder compact` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Compact {}
+
+impl Compact {
+    pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
+        let Self {} = self;
+        let engine = arguments.open()?;
+        let gained = store::compact(&*engine)?.compact()?;
+        engine.close()?;
+        let (removed, written) = (gained.files_removed, gained.files_written);
+        if arguments.json {
+            writeln!(
+                out,
+                r#"{{"files_removed":{removed},"files_written":{written},"bytes_reclaimed":{}}}"#,
+                gained.bytes_reclaimed
+            )?;
+        } else {
+            let bytes = count(gained.bytes_reclaimed);
+            writeln!(out, "{bytes} bytes given back: {removed} files removed, {written} written")?;
+        }
+        Ok(Answer::Yes)
+    }
+}
+
+/// What `logladder check` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Make a new store in this folder, which must be empty, from everything that is whole (hash-log)
+    #[arg(long, value_name = "FOLDER")]
+    repair: Option<PathBuf>,
+}
+
+impl Check {
+    pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
+        arguments.must_be_there()?;
+        let stage = arguments.stage()?;
+        match &self.repair {
+            Some(_) if stage.name != CHECKED_STAGE => {
+                let what = format!(
+                    "a store of stage {} cannot be repaired; one of {CHECKED_STAGE} can: restore it from a copy",
+                    stage.name
+                );
+                Err(Refusal::Lacks(what).into())
+            }
+            Some(into) => salvage(arguments, into, out),
+            None if stage.name == CHECKED_STAGE => check_files(arguments, out),
+            None => read_everything(stage, arguments, out),
+        }
+    }
+}
+
+/// Reads every byte, without opening the store.
+fn check_files(arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
+    let bar = ProgressBar::new(0);
+    let report = arguments.wait_for(|| {
+        hash_log::check_with(RealDisk::shared(), &arguments.dir, &mut |progress| show(&bar, &progress))
+    })?;
+    bar.finish_and_clear();
+    for problem in &report.problems {
+        writeln!(out, "{problem}")?;
+    }
+    let (files, bytes) = (count(report.files), count(report.bytes));
+    let (records, keys) = (count(report.records), count(report.keys));
+    writeln!(out, "{files} files, {bytes} bytes, {records} records, {keys} keys")?;
+    match report.worst() {
+        Some(hash_log::Severity::Damage) => {
+            remark("damaged: `check --repair FOLDER` makes a new store from everything that is whole");
+        }
+        Some(hash_log::Severity::Unfinished) => {
+            remark("a write was not finished: opening the store cuts it off and keeps it beside the file");
+        }
+        // A cache that is out of date costs the next open some time, and nothing else.
+        _ => {
+            writeln!(out, "healthy")?;
+            return Ok(Answer::Yes);
+        }
+    }
+    Ok(Answer::No)
+}
+
+fn salvage(arguments: &StoreArguments, into: &std::path::Path, out: &mut dyn Write) -> Result<Answer> {
+    let bar = ProgressBar::new(0);
+    let options = hash_log::Options::default().with_versions(usize::from(arguments.versions));
+    let salvaged = arguments.wait_for(|| {
+        let disk = RealDisk::shared();
+        hash_log::salvage_with(disk, &arguments.dir, into, options, &mut |progress| show(&bar, &progress))
+    })?;
+    bar.finish_and_clear();
+    for problem in &salvaged.problems {
+        writeln!(out, "{problem}")?;
+    }
+    let (records, keys) = (count(salvaged.records), count(salvaged.keys));
+    writeln!(out, "{records} records done again, {keys} keys in {}", into.display())?;
+    Ok(Answer::Yes)
+}
+
+fn show(bar: &ProgressBar, progress: &hash_log::Progress<'_>) {
+    bar.set_length(progress.total);
+    bar.set_position(progress.done);
+}
+
+/// Opens the store, and reads each key and its value.
+fn read_everything(stage: &Stage, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
+    let read = || -> Result<u64> {
+        let engine = arguments.open()?;
+        let keys = for_each_entry(&*engine, &Listing::default(), &mut |_, _| Ok(()))?;
+        engine.close()?;
+        Ok(keys)
+    };
+    match read() {
+        Ok(keys) => {
+            writeln!(out, "{} keys read by opening the store of stage {}", count(keys), stage.name)?;
+            writeln!(out, "healthy")?;
+            Ok(Answer::Yes)
+        }
+        Err(error) if matches!(error.downcast_ref(), Some(logladder::Error::Corrupt { .. })) => {
+            writeln!(out, "{error}")?;
+            Ok(Answer::No)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What `logladder backup` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The folder of the copy, which must be empty or not there
+    into: PathBuf,
+}
+
+impl Backup {
+    pub(crate) fn run(&self, arguments: &StoreArguments) -> Result<Answer> {
+        let engine = arguments.open()?;
+        store::backup(&*engine)?.backup(&self.into)?;
+        engine.close()?;
+        remark(&format!("backed up into {}", self.into.display()));
+        Ok(Answer::Yes)
+    }
+}
+
+/// What `logladder restore` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The folder of the backup, which stays as it is
+    from: PathBuf,
+}
+
+impl Restore {
+    /// A backup is a store, and restoring it is a backup of that into the folder of the store.
+    pub(crate) fn run(&self, arguments: &StoreArguments) -> Result<Answer> {
+        let backup = StoreArguments {
+            stage: arguments.stage.clone(),
+            dir: self.from.clone(),
+            sync: Some(SyncPolicy::Never),
+            ..*arguments
+        };
+        let engine = backup.open()?;
+        store::backup(&*engine)?.backup(&arguments.dir)?;
+        engine.close()?;
+        remark(&format!("restored into {}", arguments.dir.display()));
+        Ok(Answer::Yes)
+    }
+}

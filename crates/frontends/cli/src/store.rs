@@ -1,0 +1,241 @@
+//! Which store a command works on, and how it is opened.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use logladder::disk::{Disk, LOCK_FILE, OpenOn, RealDisk, RecordingDisk};
+use logladder::{Engine, Error, STAGES, Stage, SyncPolicy, hash_log};
+use logladder_engine::{Backup, Changes, Compact, Expire, History, Iterate};
+
+use crate::arguments::StoreArguments;
+use crate::outcome::Refusal;
+use crate::remark;
+
+/// The stage of a new store, if none is asked for.
+const DEFAULT_STAGE: &str = "hash-log";
+
+/// The stage that forgets everything at the end: it has no files.
+const STAGE_WITHOUT_FILES: &str = "memory";
+
+/// How often a store is tried that another process has open.
+const NEXT_TRY: Duration = Duration::from_millis(20);
+
+impl StoreArguments {
+    /// The stage that was asked for; else that of the store in the folder; else hash-log.
+    ///
+    /// # Errors
+    ///
+    /// There is no such stage.
+    pub(crate) fn stage(&self) -> Result<&'static Stage> {
+        let name = match &self.stage {
+            Some(asked) => asked.clone(),
+            None => stage_in(&self.dir).unwrap_or_else(|| DEFAULT_STAGE.to_owned()),
+        };
+        find(&name)
+    }
+
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it cannot be opened.
+    pub(crate) fn open(&self) -> Result<Box<dyn Engine>> {
+        self.must_be_there()?;
+        self.open_or_make()
+    }
+
+    /// Opens the store, and makes it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened.
+    pub(crate) fn open_or_make(&self) -> Result<Box<dyn Engine>> {
+        self.open_with(self.sync.unwrap_or_default())
+    }
+
+    /// The same with this policy. What opening had to repair is remarked upon.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_or_make`](Self::open_or_make).
+    pub(crate) fn open_with(&self, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+        let stage = self.stage()?;
+        let engine = self.wait_for(|| {
+            open_stage(stage, RealDisk::shared(), &self.dir, sync, usize::from(self.versions))
+        })?;
+        for repair in engine.repairs() {
+            remark(&format!("repaired: {repair}"));
+        }
+        Ok(engine)
+    }
+
+    /// Does `open` again for as long as another process has the store open, and the user wants to wait.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open`.
+    pub(crate) fn wait_for<T>(&self, mut open: impl FnMut() -> logladder::Result<T>) -> Result<T> {
+        let begun = Instant::now();
+        loop {
+            match open() {
+                Err(Error::Locked { .. }) if begun.elapsed() < self.wait => thread::sleep(NEXT_TRY),
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    /// That there is something to open. A command that reads makes no store.
+    ///
+    /// # Errors
+    ///
+    /// The folder is not there, or empty.
+    pub(crate) fn must_be_there(&self) -> Result<()> {
+        if self.stage()?.name == STAGE_WITHOUT_FILES {
+            return Ok(());
+        }
+        let dir = self.dir.display();
+        let is_empty = match fs::read_dir(&self.dir) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+            Err(error) => return Err(error).with_context(|| format!("cannot look into {dir}")),
+        };
+        if is_empty {
+            let what = format!(
+                "there is no store in {dir}: `set` or `import` makes one, and --dir names another folder"
+            );
+            return Err(Refusal::Store(what).into());
+        }
+        Ok(())
+    }
+}
+
+/// The stage of this name or number.
+///
+/// # Errors
+///
+/// There is none.
+pub(crate) fn find(name: &str) -> Result<&'static Stage> {
+    logladder::stage(name).ok_or_else(|| {
+        let all: Vec<String> =
+            STAGES.iter().map(|stage| format!("{} {}", stage.number, stage.name)).collect();
+        Refusal::Usage(format!("there is no stage `{name}`; there are {}", all.join(", "))).into()
+    })
+}
+
+/// What the lock file in the folder says, if there is one. Opening checks it.
+fn stage_in(dir: &Path) -> Option<String> {
+    let line = fs::read_to_string(dir.join(LOCK_FILE)).ok()?;
+    let name = line.strip_prefix("logladder ")?.split(' ').next()?;
+    logladder::stage(name).map(|stage| stage.name.to_owned())
+}
+
+fn open_stage(
+    stage: &Stage,
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    sync: SyncPolicy,
+    versions: usize,
+) -> logladder::Result<Box<dyn Engine>> {
+    // The table knows no options but the policy.
+    if stage.name == DEFAULT_STAGE {
+        let options = hash_log::Options::default().with_sync(sync).with_versions(versions);
+        return Ok(Box::new(hash_log::HashLog::open_on(disk, dir, options)?));
+    }
+    stage.open_on(disk, dir, sync)
+}
+
+/// Something that some stages can do and others cannot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Capability {
+    /// Its name in tables.
+    pub(crate) name: &'static str,
+    has: fn(&dyn Engine) -> bool,
+}
+
+/// Every capability.
+pub(crate) const CAPABILITIES: [Capability; 8] = [
+    ITERATE,
+    Capability { name: "atomic", has: |engine| engine.as_atomic().is_some() },
+    HISTORY,
+    CHANGES,
+    EXPIRE,
+    Capability { name: "collections", has: |engine| engine.as_collections().is_some() },
+    COMPACT,
+    BACKUP,
+];
+
+const ITERATE: Capability = Capability { name: "iterate", has: |engine| engine.as_iterate().is_some() };
+const HISTORY: Capability = Capability { name: "history", has: |engine| engine.as_history().is_some() };
+const CHANGES: Capability = Capability { name: "changes", has: |engine| engine.as_changes().is_some() };
+const EXPIRE: Capability = Capability { name: "expire", has: |engine| engine.as_expire().is_some() };
+const COMPACT: Capability = Capability { name: "compact", has: |engine| engine.as_compact().is_some() };
+const BACKUP: Capability = Capability { name: "backup", has: |engine| engine.as_backup().is_some() };
+
+impl Capability {
+    /// Whether a stage has it. A store of it is made in memory and asked.
+    pub(crate) fn is_of(self, stage: &Stage) -> bool {
+        // With versions, since a store without them has no history.
+        let disk = Arc::new(RecordingDisk::new());
+        open_stage(stage, disk, Path::new("asked"), SyncPolicy::Never, 2)
+            .is_ok_and(|engine| (self.has)(&*engine))
+    }
+
+    /// The refusal of an engine without it, with the stages that have it.
+    fn refusal(self, engine: &dyn Engine, verb: &str) -> anyhow::Error {
+        let able: Vec<&str> =
+            STAGES.iter().filter(|stage| self.is_of(stage)).map(|stage| stage.name).collect();
+        let remedy = match able.as_slice() {
+            // The stage could, if it had been opened otherwise.
+            able if able.contains(&engine.name()) => "open it with --versions 2 or more".to_owned(),
+            [] => "no stage can".to_owned(),
+            able => format!("these can: {}", able.join(", ")),
+        };
+        Refusal::Lacks(format!("stage {} cannot {verb}; {remedy}", engine.name())).into()
+    }
+}
+
+/// # Errors
+///
+/// The stage cannot.
+pub(crate) fn iterate(engine: &dyn Engine) -> Result<&dyn Iterate> {
+    engine.as_iterate().ok_or_else(|| ITERATE.refusal(engine, "list its keys"))
+}
+
+/// # Errors
+///
+/// The stage cannot.
+pub(crate) fn history(engine: &dyn Engine) -> Result<&dyn History> {
+    engine.as_history().ok_or_else(|| HISTORY.refusal(engine, "say what a key was before"))
+}
+
+/// # Errors
+///
+/// The stage cannot.
+pub(crate) fn changes(engine: &dyn Engine) -> Result<&dyn Changes> {
+    engine.as_changes().ok_or_else(|| CHANGES.refusal(engine, "show its changes"))
+}
+
+/// # Errors
+///
+/// The stage cannot.
+pub(crate) fn compact(engine: &dyn Engine) -> Result<&dyn Compact> {
+    engine.as_compact().ok_or_else(|| COMPACT.refusal(engine, "give space back"))
+}
+
+/// # Errors
+///
+/// The stage cannot.
+pub(crate) fn backup(engine: &dyn Engine) -> Result<&dyn Backup> {
+    engine.as_backup().ok_or_else(|| BACKUP.refusal(engine, "copy itself"))
+}
+
+/// # Errors
+///
+/// The stage cannot.
+pub(crate) fn expire(engine: &dyn Engine) -> Result<&dyn Expire> {
+    engine.as_expire().ok_or_else(|| EXPIRE.refusal(engine, "let a value end"))
+}

@@ -1,0 +1,138 @@
+//! `export`: the store into a file or a pipe.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use indicatif::ProgressBar;
+use logladder::disk::{File, RealDisk, TEMPORARY_SUFFIX};
+use logladder::{Engine, json};
+
+use super::{Format, PIPE};
+use crate::arguments::StoreArguments;
+use crate::bytes::{as_json, count, shown};
+use crate::keys::{Listing, entry_as_json, for_each_entry};
+use crate::outcome::{Answer, Refusal};
+use crate::remark;
+
+/// What is gathered before it is written.
+const BUFFER: usize = 1 << 20;
+
+/// What `logladder export` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file, which must not be there yet; `-` is standard output
+    file: PathBuf,
+    /// Its format, if its name does not tell: jsonl, csv, tsv, database.json, store.json or aof
+    #[arg(long)]
+    format: Option<Format>,
+    #[command(flatten)]
+    listing: Listing,
+}
+
+impl Export {
+    pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
+        let format = Format::of(self.format, &self.file)?;
+        let engine = arguments.open()?;
+        let done = if self.file.as_os_str() == PIPE {
+            write_all(&*engine, format, &self.listing, out)?
+        } else {
+            self.write_file(&*engine, format)?
+        };
+        engine.close()?;
+        remark(&format!("{} records exported", count(done)));
+        Ok(Answer::Yes)
+    }
+
+    /// Writes another file beside the one that is asked for, and gives it its name once it is whole.
+    fn write_file(&self, engine: &dyn Engine, format: Format) -> Result<u64> {
+        let disk = RealDisk::shared();
+        let path = disk.absolute(&self.file)?;
+        if disk.entry(&path)?.is_some() {
+            let what =
+                format!("{} is there already: move it away, or name another file", self.file.display());
+            return Err(Refusal::Store(what).into());
+        }
+        let mut temporary = path.clone().into_os_string();
+        temporary.push(TEMPORARY_SUFFIX);
+        let temporary = PathBuf::from(temporary);
+        let file = disk.create(&temporary)?;
+        let outcome = fill(&*file, engine, format, &self.listing);
+        if outcome.is_err() {
+            // The error that is reported says more than that of the removal.
+            let _ = disk.remove(&temporary);
+            return outcome;
+        }
+        disk.rename(&temporary, &path)?;
+        disk.sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+        outcome
+    }
+}
+
+fn fill(file: &dyn File, engine: &dyn Engine, format: Format, listing: &Listing) -> Result<u64> {
+    let mut out = BufWriter::with_capacity(BUFFER, Appending(file));
+    let done = write_all(engine, format, listing, &mut out)?;
+    out.flush()?;
+    drop(out);
+    file.sync()?;
+    Ok(done)
+}
+
+/// A file of the disk as something to write to.
+struct Appending<'f>(&'f dyn File);
+
+impl Write for Appending<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_all(engine: &dyn Engine, format: Format, listing: &Listing, out: &mut dyn Write) -> Result<u64> {
+    let bar = ProgressBar::new_spinner();
+    let mut done: u64 = 0;
+    match format {
+        Format::Csv => csv_row(out, b"key", b"value")?,
+        Format::Database => out.write_all(b"{")?,
+        _ => {}
+    }
+    for_each_entry(engine, listing, &mut |key, value| {
+        let (json_key, json_value) = (as_json(key), as_json(value));
+        match format {
+            Format::JsonLines => writeln!(out, "{}", entry_as_json(key, value))?,
+            Format::Tsv => writeln!(out, "{}\t{}", shown(key), shown(value))?,
+            Format::Store => writeln!(out, "[{json_key},{json_value},false]")?,
+            Format::Aof => {
+                writeln!(out, r#"{{"operation":"SET","key":{json_key},"value":{json_value}}}"#)?;
+            }
+            Format::Csv => csv_row(out, key, value)?,
+            Format::Database => {
+                let mut name = Vec::new();
+                json::encode_name(key, &mut name);
+                out.write_all(if done == 0 { b"" } else { b"," })?;
+                out.write_all(&name)?;
+                write!(out, ":{json_value}")?;
+            }
+        }
+        done += 1;
+        bar.set_position(done);
+        Ok(())
+    })?;
+    if format == Format::Database {
+        out.write_all(b"}")?;
+    }
+    bar.finish_and_clear();
+    Ok(done)
+}
+
+fn csv_row(out: &mut dyn Write, key: &[u8], value: &[u8]) -> Result<()> {
+    let mut row = csv::WriterBuilder::new().from_writer(out);
+    row.write_record([key, value])?;
+    row.flush()?;
+    Ok(())
+}

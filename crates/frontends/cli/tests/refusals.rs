@@ -1,0 +1,140 @@
+//! What the page of the book does not show: a store in use, readers that go away, watching, damaged input.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot be set up fails")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_logladder"));
+    for name in ["LOGLADDER_DIR", "LOGLADDER_STAGE", "LOGLADDER_VERSIONS"] {
+        command.env_remove(name);
+    }
+    command.args(arguments).current_dir(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().unwrap()
+}
+
+fn done(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A session that has answered, so that its store is open.
+fn session(folder: &Path) -> Child {
+    let mut child = command(folder, &["repl"]).spawn().unwrap();
+    writeln!(child.stdin.as_mut().unwrap(), "get nothing").unwrap();
+    let mut answer = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
+    assert_eq!(answer, "(nil)\n");
+    child
+}
+
+#[test]
+fn a_store_in_use_is_refused_with_the_name_of_its_lock_and_waited_for_if_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut open = session(folder.path());
+    let output = run(folder.path(), &["--wait", "0s", "set", "a", "1"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("LOGLADDER is locked"), "{said}");
+
+    let waiting = command(folder.path(), &["--wait", "60s", "set", "a", "1"]).spawn().unwrap();
+    drop(open.stdin.take());
+    assert!(open.wait().unwrap().success());
+    assert!(waiting.wait_with_output().unwrap().status.success());
+    assert_eq!(done(folder.path(), &["get", "a"]), "1\n");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<String> = (0..20_000).map(|number| format!("{number}\tvalue\n")).collect();
+    std::fs::write(folder.path().join("in.tsv"), lines.concat()).unwrap();
+    done(folder.path(), &["import", "in.tsv"]);
+    let mut scan = command(folder.path(), &["scan"]).spawn().unwrap();
+    let mut out = BufReader::new(scan.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    let mut said = String::new();
+    scan.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!((scan.wait().unwrap().code(), said.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn watch_shows_what_another_process_writes_and_ends_after_the_count() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["set", "before", "0"]);
+    let mut watch =
+        command(folder.path(), &["--wait", "60s", "watch", "--all", "--count", "3"]).spawn().unwrap();
+    let mut out = BufReader::new(watch.stdout.take().unwrap());
+    let mut line = || {
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        line.split_once('\t').map(|(_, change)| change.to_owned()).unwrap_or_default()
+    };
+    // It has looked once, and follows.
+    assert_eq!(line(), "set\tbefore\t0\n");
+    std::fs::write(folder.path().join("in.tsv"), "a\t1\nb\t2\n").unwrap();
+    done(folder.path(), &["--wait", "60s", "import", "in.tsv"]);
+    assert_eq!(line(), "set\ta\t1\n");
+    assert_eq!(line(), "set\tb\t2\n");
+    assert!(watch.wait().unwrap().success());
+}
+
+#[test]
+fn every_format_carries_every_byte_string_from_one_stage_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = [
+        ("", ""),
+        ("plain", "{\"a\":1}"),
+        ("b\"\\xff\\x00\"", "b\"\\xfe\""),
+        ("tab", "b\"a\\tb\\nc\\r\""),
+        ("quote", "a,\"b\""),
+        ("$base64:x", "null"),
+    ];
+    for (key, value) in samples {
+        done(folder.path(), &["set", key, value]);
+    }
+    let expected = done(folder.path(), &["scan", "--sorted"]);
+    for (format, file) in [
+        ("jsonl", "x.jsonl"),
+        ("csv", "x.csv"),
+        ("tsv", "x.tsv"),
+        ("database.json", "database.json"),
+        ("store.json", "store.json"),
+        ("aof", "x.aof"),
+    ] {
+        done(folder.path(), &["export", file]);
+        for stage in ["json-file", "scan-log"] {
+            let dir = format!("{stage}-{format}");
+            done(folder.path(), &["--stage", stage, "--dir", &dir, "import", file]);
+            assert_eq!(done(folder.path(), &["--dir", &dir, "scan", "--sorted"]), expected, "{dir}");
+        }
+        let again = run(folder.path(), &["export", file]);
+        assert_eq!(again.status.code(), Some(3), "a file that is there is not replaced");
+    }
+}
+
+#[test]
+fn a_database_that_is_not_one_object_is_refused_with_its_line_and_left_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("database.json");
+    std::fs::write(&path, "{\"1\":1,\n[").unwrap();
+    let output = run(folder.path(), &["--stage", "json-file", "--dir", ".", "get", "1"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("line 2"), "{said}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"1\":1,\n[");
+
+    let output = run(folder.path(), &["--dir", "new", "import", "database.json"]);
+    assert_eq!(output.status.code(), Some(4));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("1 records imported\n") && said.contains("database.json:2: column"), "{said}");
+}
