@@ -1,0 +1,146 @@
+//! [`App`]: what every request shares, and how engine calls are run.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::StatusCode;
+use logladder_engine::{Durability, Engine, Error};
+use tokio::sync::{Semaphore, watch};
+
+use crate::SharedEngine;
+use crate::answer::Refusal;
+use crate::metrics::Metrics;
+use crate::options::Options;
+
+/// Stages whose `get` reads memory, mapped files included, and takes no lock that is held during file work: a map
+/// (memory, json-file) or an index over mapped segments (hash-log). Their gets run on the threads of the network, which
+/// saves two changes of thread per request. Whatever else an engine does, and a get of any other stage, runs on a thread
+/// that may wait.
+const READS_FROM_MEMORY: [&str; 3] = ["memory", "json-file", "hash-log"];
+
+/// How far the server is on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Life {
+    Running,
+    /// No new connections; requests that began are answered.
+    Draining,
+    /// What is still open is cut off.
+    Over,
+}
+
+/// What every request shares.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) engine: Shared,
+    pub(crate) options: Options,
+    pub(crate) metrics: Metrics,
+    pub(crate) life: watch::Sender<Life>,
+    /// Says that something was written, to those that follow the changes.
+    pub(crate) written: watch::Sender<()>,
+    pub(crate) watchers: Arc<Semaphore>,
+    /// Why the last write failed, if it did.
+    trouble: Mutex<Option<String>>,
+    reads_inline: bool,
+    writes_inline: bool,
+}
+
+/// The engine, which cannot print itself.
+#[derive(Clone)]
+pub(crate) struct Shared(pub(crate) SharedEngine);
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl App {
+    pub(crate) fn new(engine: SharedEngine, options: Options) -> Self {
+        Self {
+            reads_inline: READS_FROM_MEMORY.contains(&engine.name()),
+            // Such a store has no file to wait for.
+            writes_inline: engine.durability() == Durability::Never,
+            metrics: Metrics::new(engine.name()),
+            life: watch::Sender::new(Life::Running),
+            written: watch::Sender::new(()),
+            watchers: Arc::new(Semaphore::new(options.max_watchers)),
+            trouble: Mutex::new(None),
+            engine: Shared(engine),
+            options,
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &**self.engine.0
+    }
+
+    /// A get, or something that costs as little.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&dyn Engine) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        if self.reads_inline { work(self.engine()) } else { self.run(work).await }
+    }
+
+    /// Work that may wait for the disk, or take long.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&dyn Engine) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let app = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || work(app.engine())).await {
+            Ok(outcome) => outcome,
+            Err(error) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+        }
+    }
+
+    /// A write, and a sync after it if the client asked for one. It is done to its end even if the client leaves.
+    pub(crate) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        sync: bool,
+        work: impl FnOnce(&dyn Engine) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let work = move |engine: &dyn Engine| {
+            let done = work(engine)?;
+            if sync {
+                engine.sync()?;
+            }
+            Ok(done)
+        };
+        let outcome = if self.writes_inline { work(self.engine()) } else { self.run(work).await };
+        match &outcome {
+            Ok(_) => {
+                self.report(None);
+                self.written.send_replace(());
+            }
+            Err(refusal) if refusal.status.is_server_error() && refusal.problem.stages.is_none() => {
+                self.report(Some(refusal.problem.error.clone()));
+            }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    fn report(&self, trouble: Option<String>) {
+        let mut held = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if *held != trouble {
+            *held = trouble;
+        }
+    }
+
+    /// Why the store should get no requests now, if there is a reason.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        if *self.life.borrow() > Life::Running {
+            return Some("the server is shutting down".into());
+        }
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Says in the log what the sync at the end could not do.
+pub(crate) async fn sync(app: &Arc<App>) -> Result<(), Error> {
+    let app = Arc::clone(app);
+    match tokio::task::spawn_blocking(move || app.engine().sync()).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(Error::Poisoned { why: error.to_string() }),
+    }
+}

@@ -1,0 +1,76 @@
+//! What a stage cannot do: 501, with the stages that can.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use logladder::{STAGES, SyncPolicy};
+use logladder_disk::RecordingDisk;
+use logladder_engine::Engine;
+
+use axum::http::StatusCode;
+
+use crate::answer::Refusal;
+
+/// Something that some stages can do and others cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Capability {
+    Iterate,
+    Atomic,
+    History,
+    Changes,
+    Compact,
+}
+
+impl Capability {
+    fn of(self, engine: &dyn Engine) -> bool {
+        match self {
+            Self::Iterate => engine.as_iterate().is_some(),
+            Self::Atomic => engine.as_atomic().is_some(),
+            // It keeps a history if it was opened to keep more than one version, which the table does not.
+            Self::History => engine.as_history().is_some() || engine.name() == "hash-log",
+            Self::Changes => engine.as_changes().is_some(),
+            Self::Compact => engine.as_compact().is_some(),
+        }
+    }
+
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Iterate => "cannot list its keys",
+            Self::Atomic => "can neither write several keys as one nor compare before it writes",
+            Self::History => "keeps no earlier versions as it was opened",
+            Self::Changes => "keeps no log of changes that can be followed",
+            Self::Compact => "has nothing to compact",
+        }
+    }
+
+    /// The answer of a stage without it.
+    pub(crate) fn lacking(self, engine: &dyn Engine) -> Refusal {
+        let why = format!("the stage {} {}", engine.name(), self.in_words());
+        let mut refusal = Refusal::new(StatusCode::NOT_IMPLEMENTED, why);
+        let having = samples().iter().filter(|sample| sample.has.contains(&self));
+        refusal.problem.stages = Some(having.map(|sample| sample.stage).collect());
+        refusal
+    }
+}
+
+/// A stage, and what it can do.
+#[derive(Debug)]
+struct Sample {
+    stage: &'static str,
+    has: Vec<Capability>,
+}
+
+/// Every stage of the table, asked once: a store of each is opened on a disk in memory, for who else could say?
+fn samples() -> &'static [Sample] {
+    use Capability::{Atomic, Changes, Compact, History, Iterate};
+    static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
+    SAMPLES.get_or_init(|| {
+        let ask = |stage: &logladder::Stage| {
+            let disk = Arc::new(RecordingDisk::new());
+            let engine = stage.open_on(disk, Path::new("sample"), SyncPolicy::Never).ok()?;
+            let all = [Iterate, Atomic, History, Changes, Compact];
+            Some(Sample { stage: stage.name, has: all.into_iter().filter(|one| one.of(&*engine)).collect() })
+        };
+        STAGES.iter().filter_map(ask).collect()
+    })
+}

@@ -1,0 +1,136 @@
+//! One connection: its requests, one after the other, within their times.
+
+use std::convert::Infallible;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use axum::response::IntoResponse;
+use futures_util::FutureExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{debug, error};
+
+use crate::access::{Account, Answering};
+use crate::answer::Refusal;
+use crate::app::{App, Life};
+use crate::guard;
+use crate::watchdog::{Watchdog, Watched};
+
+/// The longest head of a request, in bytes. A key of 65,535 letters has room in a body, and here if it is shorter.
+const MOST_HEAD: usize = 128 << 10;
+
+/// Answers the requests of one client until it goes, is too slow, or the server stops.
+pub(crate) async fn serve(
+    app: Arc<App>,
+    router: Router,
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: OwnedSemaphorePermit,
+) {
+    // Answers are small, and are not held back to be sent with others.
+    let _ = stream.set_nodelay(true);
+    app.metrics.connected();
+    let dog = Watchdog::new();
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request| answer(&app, &dog, &router, peer, request));
+    let io = TokioIo::new(Watched { stream, dog: Arc::clone(&dog), _place: place });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // The watchdog tells the head of a request from the wait before it.
+        .header_read_timeout(None)
+        .max_buf_size(MOST_HEAD)
+        .serve_connection(io, service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let mut slow = pin!(Arc::clone(&dog).bark(&app.options));
+    let mut life = app.life.subscribe();
+    let mut is_told = false;
+    loop {
+        let next = if is_told { Life::Over } else { Life::Draining };
+        tokio::select! {
+            outcome = connection.as_mut() => {
+                if let Err(error) = outcome {
+                    debug!("the connection from {peer} broke off: {error}");
+                }
+                break;
+            }
+            what = slow.as_mut() => {
+                debug!("cut {peer} off: it took too long over {what}");
+                break;
+            }
+            _ = life.wait_for(|life| *life >= next) => {
+                if is_told {
+                    break;
+                }
+                is_told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+    app.metrics.disconnected();
+}
+
+async fn answer(
+    app: &Arc<App>,
+    dog: &Arc<Watchdog>,
+    router: &TowerToHyperService<Router>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Answering>, Infallible> {
+    let account = Account::open(app, dog, peer, &request);
+    let response = match guard::check(&app.options, request.uri(), request.headers()) {
+        Ok(()) => {
+            let answered = AssertUnwindSafe(router.call(request.map(Body::new))).catch_unwind();
+            match answered.await {
+                Ok(Ok(response)) => response,
+                Err(_) => {
+                    error!("a request from {peer} panicked; this is a defect of the server");
+                    let why = "the server failed at this request; what it did is not known";
+                    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
+                }
+            }
+        }
+        Err(refusal) => refusal.into_response(),
+    };
+    let (parts, body) = response.into_parts();
+    let body = account.answered(parts.status, body);
+    Ok(Response::from_parts(parts, body))
+}
+
+/// Tells a client that there is no room for it.
+pub(crate) async fn turn_away(stream: TcpStream) {
+    const TEXT: &str = "{\"error\":\"too many connections: try again later\"}\n";
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         retry-after: 1\r\nconnection: close\r\n\r\n{TEXT}",
+        TEXT.len()
+    );
+    let mut stream = stream;
+    if stream.write_all(answer.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
+        return;
+    }
+    // Closing with something unread would take the answer back.
+    let mut unread = [0; 4096];
+    loop {
+        if stream.readable().await.is_err() {
+            return;
+        }
+        match stream.try_read(&mut unread) {
+            Ok(0) => return,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! [`Found`]: a value with its version, and writes that depend on it.
+
+use std::ops::ControlFlow;
+
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use data_encoding::HEXLOWER;
+use logladder_engine::{Engine, Expiry};
+use sha2::{Digest, Sha256};
+
+use crate::answer::Refusal;
+use crate::capability::Capability;
+
+/// A value that a key has.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) value: Vec<u8>,
+    /// Its version, in a stage that has them.
+    pub(crate) version: Option<u64>,
+}
+
+impl Found {
+    pub(crate) fn tag(&self) -> String {
+        tag(self.version, &self.value)
+    }
+}
+
+/// The `ETag` of a value: its version, or where there are none the head of its SHA-256.
+pub(crate) fn tag(version: Option<u64>, value: &[u8]) -> String {
+    match version {
+        Some(version) => format!("\"{version}\""),
+        None => format!("\"sha256-{}\"", HEXLOWER.encode(&Sha256::digest(value)[..16])),
+    }
+}
+
+/// The value of `key` and its version.
+pub(crate) fn look(engine: &dyn Engine, key: &[u8]) -> Result<Option<Found>, Refusal> {
+    let Some(history) = engine.as_history() else {
+        return Ok(engine.get(key)?.map(|value| Found { value, version: None }));
+    };
+    let mut found = None;
+    history.versions(key, &mut |shown| {
+        found = shown.value.map(|value| Found { value: value.to_vec(), version: Some(shown.number) });
+        ControlFlow::Break(())
+    })?;
+    // The history may show a value that has ended.
+    if let (Some(_), Some(expire)) = (&found, engine.as_expire())
+        && expire.expiry(key)? == Expiry::Absent
+    {
+        return Ok(None);
+    }
+    Ok(found)
+}
+
+/// The version that a write of `value` got: the newest with that value. Another write may have come since.
+pub(crate) fn version_of(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<Option<u64>, Refusal> {
+    const FAR_ENOUGH: usize = 64;
+    let Some(history) = engine.as_history() else { return Ok(None) };
+    let (mut version, mut left) = (None, FAR_ENOUGH);
+    history.versions(key, &mut |shown| {
+        left -= 1;
+        if shown.value == Some(value) {
+            version = Some(shown.number);
+        }
+        if version.is_some() || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(version)
+}
+
+/// `If-Match` and `If-None-Match` of RFC 9110, section 13.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    matches: Option<Tags>,
+    differs: Option<Tags>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Tags {
+    Any,
+    These(Vec<String>),
+}
+
+impl Conditions {
+    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
+        Ok(Self { matches: tags(headers, &IF_MATCH)?, differs: tags(headers, &IF_NONE_MATCH)? })
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the first one holds, and the second one.
+    pub(crate) fn hold(&self, found: Option<&Found>) -> (bool, bool) {
+        let is_among = |tags: &Tags| match (tags, found) {
+            (_, None) => false,
+            (Tags::Any, Some(_)) => true,
+            (Tags::These(tags), Some(found)) => tags.contains(&found.tag()),
+        };
+        (self.matches.as_ref().is_none_or(is_among), !self.differs.as_ref().is_some_and(is_among))
+    }
+}
+
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Refusal> {
+    let mut tags: Option<Vec<String>> = None;
+    for line in headers.get_all(name) {
+        let bad = || Refusal::bad(format!("{name}: it takes * or tags in quotes, such as \"3\""));
+        let line = line.to_str().map_err(|_| bad())?;
+        for part in line.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            if part == "*" {
+                return Ok(Some(Tags::Any));
+            }
+            let is_quoted = part.len() >= 2 && part.starts_with('"') && part.ends_with('"');
+            if !is_quoted && !part.starts_with("W/\"") {
+                return Err(bad());
+            }
+            tags.get_or_insert_default().push(part.to_owned());
+        }
+    }
+    Ok(tags.map(Tags::These))
+}
+
+/// Writes `new` if the conditions hold for what is there, as one step. A value that was changed and changed back between
+/// the look and the write counts as unchanged.
+pub(crate) fn write_if(
+    engine: &dyn Engine,
+    key: &[u8],
+    conditions: &Conditions,
+    new: Option<&[u8]>,
+) -> Result<(), Refusal> {
+    replace(engine, key, new, |found| {
+        if conditions.hold(found) == (true, true) {
+            return Ok(());
+        }
+        let there = match found {
+            Some(found) => format!("the value there is {}", found.tag()),
+            None => "there is no value".into(),
+        };
+        Err(Refusal::new(StatusCode::PRECONDITION_FAILED, format!("{there}; nothing was written")))
+    })
+}
+
+/// Writes `new` if `allowed` says so of what is there, as one step in a stage that compares before it writes.
+pub(crate) fn replace(
+    engine: &dyn Engine,
+    key: &[u8],
+    new: Option<&[u8]>,
+    mut allowed: impl FnMut(Option<&Found>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    // Each failure means that another write came first. So many in a row do not happen by chance.
+    const TRIES: usize = 1000;
+    let Some(atomic) = engine.as_atomic() else { return Err(Capability::Atomic.lacking(engine)) };
+    for _ in 0..TRIES {
+        let found = look(engine, key)?;
+        allowed(found.as_ref())?;
+        if atomic.compare_and_set(key, found.as_ref().map(|found| &*found.value), new)? {
+            return Ok(());
+        }
+    }
+    Err(Refusal::new(StatusCode::CONFLICT, "others write this key all the time; nothing was written"))
+}

@@ -1,0 +1,45 @@
+//! HTTP, WebSockets and server-sent events over any stage of the ladder.
+//!
+//! ```text
+//!   curl, a browser, a program
+//!        │ HTTP/1.1
+//!        ▼
+//!   accept loop ── a place each, or 503      (server.rs)
+//!        │
+//!   watchdog ───── head, idle, unread answer (watchdog.rs, connection.rs)
+//!        │
+//!   guard ──────── Host, Origin, token       (guard.rs)
+//!        │
+//!   routes ─────── body limit, parameters    (routes/, request.rs)
+//!        │
+//!   app ────────── off the network's threads (app.rs)
+//!        ▼
+//!   dyn Engine
+//! ```
+//!
+//! [`Server`] takes an engine of any stage. What a stage cannot do is answered with 501 and the stages that can. The
+//! routes are listed in the book, and by the server itself at `/openapi.json`.
+//!
+//! An answer means what the engine's [`Durability`](logladder_engine::Durability) says, or with `?sync=true` that the write
+//! is on the disk. A write that failed is never answered with success. On the way out no request that began is dropped, and a failed sync
+//! is an error.
+
+mod access;
+mod answer;
+mod app;
+mod capability;
+mod connection;
+mod entry;
+mod feed;
+mod guard;
+mod logs;
+mod metrics;
+mod options;
+mod request;
+mod routes;
+mod server;
+mod watchdog;
+
+pub use logs::{LogFormat, start_logging};
+pub use options::{Options, Token};
+pub use server::{ServeError, Server, SharedEngine, close, stop_signal};

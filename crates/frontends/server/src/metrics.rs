@@ -1,0 +1,120 @@
+//! [`Metrics`]: how many requests there were, and how long they took.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use axum::http::{Method, StatusCode};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    method: &'static str,
+    route: &'static str,
+}
+
+/// From 16 µs to 17 s, each bound twice the one before.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_016, 2.0, 21))
+}
+
+/// How many requests there were, and how long they took.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    sent: Counter,
+    refused: Counter,
+    connections: Gauge,
+    watchers: Gauge,
+    uptime: Gauge,
+    started: Instant,
+}
+
+impl Metrics {
+    pub(crate) fn new(stage: &'static str) -> Self {
+        let mut registry = Registry::with_prefix("logladder");
+        let requests = Family::default();
+        let seconds = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let (sent, refused) = (Counter::default(), Counter::default());
+        let (connections, watchers, uptime) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION")), ("stage", stage)]);
+        registry.register("build", "The version of the server, and its stage", build);
+        registry.register("http_requests", "Requests that were answered", requests.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "From the head of a request to the end of its answer",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        registry.register("http_sent_bytes", "Bytes of the bodies of answers", sent.clone());
+        registry.register("http_refused_connections", "Connections beyond the limit", refused.clone());
+        registry.register("http_connections", "Open connections", connections.clone());
+        registry.register("watchers", "Clients that follow the changes", watchers.clone());
+        registry.register_with_unit("uptime", "Since the server started", Unit::Seconds, uptime.clone());
+        let started = Instant::now();
+        Self { registry, requests, seconds, sent, refused, connections, watchers, uptime, started }
+    }
+
+    pub(crate) fn answered(
+        &self,
+        method: &Method,
+        route: &'static str,
+        status: StatusCode,
+        bytes: u64,
+        took: Duration,
+    ) {
+        let method = name_of(method);
+        self.requests.get_or_create(&RequestLabels { method, route, status: status.as_u16() }).inc();
+        self.seconds.get_or_create(&RouteLabels { method, route }).observe(took.as_secs_f64());
+        self.sent.inc_by(bytes);
+    }
+
+    pub(crate) fn refused(&self) {
+        self.refused.inc();
+    }
+
+    pub(crate) fn connected(&self) {
+        self.connections.inc();
+    }
+
+    pub(crate) fn disconnected(&self) {
+        self.connections.dec();
+    }
+
+    /// All of it, as OpenMetrics.
+    pub(crate) fn text(&self, watchers: usize) -> Result<String, fmt::Error> {
+        self.watchers.set(i64::try_from(watchers).unwrap_or(i64::MAX));
+        self.uptime.set(i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// The method as a label: clients can make names up, and there must be only so many.
+fn name_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,109 @@
+//! Reading a request: its key, its parameters, its body, each within its limits.
+
+use std::borrow::Cow;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+
+use crate::answer::Refusal;
+use crate::options::Options;
+
+/// The key behind `prefix` in the path, with each `%xx` as the byte it stands for. It may hold any byte, and `/` as it
+/// is.
+pub(crate) fn key_after<'u>(uri: &'u Uri, prefix: &str) -> Cow<'u, [u8]> {
+    decode(uri.path().strip_prefix(prefix).unwrap_or_default())
+}
+
+pub(crate) fn decode(text: &str) -> Cow<'_, [u8]> {
+    percent_decode_str(text).into()
+}
+
+/// What stands behind the `?`.
+#[derive(Debug)]
+pub(crate) struct Parameters<'u>(Vec<(&'u str, Cow<'u, [u8]>)>);
+
+impl<'u> Parameters<'u> {
+    /// Takes them apart. One that is not among `known` is refused, rather than to ignore a misspelt `?sync=true`.
+    pub(crate) fn read(uri: &'u Uri, known: &[&str]) -> Result<Self, Refusal> {
+        let mut found: Vec<(&str, Cow<'_, [u8]>)> = Vec::new();
+        for part in uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            if !known.contains(&name) {
+                let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(Refusal::bad(format!("unknown parameter {name:?}; known here: {list}")));
+            }
+            if found.iter().any(|(earlier, _)| *earlier == name) {
+                return Err(Refusal::bad(format!("the parameter {name:?} is given twice")));
+            }
+            found.push((name, decode(value)));
+        }
+        Ok(Self(found))
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| &**value)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        let text = self.bytes(name).map(str::from_utf8).transpose();
+        text.map_err(|_| Refusal::bad(format!("the parameter {name:?} is not UTF-8")))
+    }
+
+    /// `?name`, `?name=true` and `?name=false`.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Refusal> {
+        match self.text(name)? {
+            Some("" | "true" | "1") => Ok(true),
+            None | Some("false" | "0") => Ok(false),
+            Some(other) => Err(Refusal::bad(format!("{name}={other}: say true or false"))),
+        }
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| Refusal::bad(format!("{name}={text}: not a whole number")))
+    }
+
+    /// A limit between 1 and `most`.
+    pub(crate) fn limit(&self, usual: usize, most: usize) -> Result<usize, Refusal> {
+        let Some(number) = self.number("limit")? else { return Ok(usual) };
+        match usize::try_from(number) {
+            Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
+            _ => Err(Refusal::bad(format!("limit={number}: it must be between 1 and {most}"))),
+        }
+    }
+}
+
+/// The whole body, if it is not too long and comes in time.
+pub(crate) async fn body(options: &Options, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    let limit = options.max_body_bytes;
+    let too_long = || {
+        let why = format!("the body is longer than {limit} bytes; nothing was written");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, why).closing()
+    };
+    let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        return Err(too_long());
+    }
+    match tokio::time::timeout(options.body_timeout, Limited::new(body, limit).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_long()),
+        Ok(Err(error)) => Err(Refusal::bad(format!("the body broke off: {error}")).closing()),
+        Err(_) => {
+            let why = format!("the body took longer than {:?}; nothing was written", options.body_timeout);
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, why).closing())
+        }
+    }
+}
+
+/// The body as JSON of this form.
+pub(crate) fn parse<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| {
+        // The message ends with the line and the column.
+        let what = if error.is_data() { "unexpected JSON" } else { "bad JSON" };
+        Refusal::bad(format!("{what}: {error}"))
+    })
+}

@@ -1,0 +1,124 @@
+//! `GET /v1/changes`: what is written, pushed to whoever follows it, over a WebSocket or as server-sent events.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::header::{CACHE_CONTROL, UPGRADE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{SplitSink, unfold};
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::timeout;
+
+use crate::answer::{Problem, Refusal, with_type};
+use crate::app::App;
+use crate::feed::{ChangeBody, Feed, Told};
+use crate::request::Parameters;
+
+/// How long a message of a watcher may be: it has nothing to say but pings and its goodbye.
+const MOST_HEARD: usize = 4096;
+
+/// Every set and delete behind a position, in order and without gaps, as long as the client listens. It goes on where it
+/// ended with the `next` of the last change that was seen.
+#[utoipa::path(get, path = "/v1/changes",
+    params(("since" = Option<String>, Query, description = "a position, or `start`; else from now on")),
+    responses((status = 101, description = "a WebSocket, a change a message"),
+        (status = 200, content_type = "text/event-stream", body = ChangeBody), (status = 400, body = Problem),
+        (status = 410, body = Problem), (status = 501, body = Problem), (status = 503, body = Problem)))]
+pub(crate) async fn changes(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refusal> {
+    let parameters = Parameters::read(&uri, &["since"])?;
+    // A browser that lost the connection says so by itself.
+    let last_event = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let since = last_event.or(parameters.text("since")?).map(str::to_owned);
+    if !headers.contains_key(UPGRADE) {
+        return Ok(events(Feed::begin(&app, since).await?));
+    }
+    let socket = socket.map_err(|why| Refusal::new(why.status(), why.body_text()))?;
+    let feed = Feed::begin(&app, since).await?;
+    let socket = socket.max_message_size(MOST_HEARD).max_frame_size(MOST_HEARD);
+    Ok(socket.on_upgrade(|socket| follow(socket, feed)).into_response())
+}
+
+/// Server-sent events. Who takes too few of them is cut off by the connection's own timer.
+fn events(feed: Feed) -> Response {
+    let mut first = format!("event: position\nid: {0}\ndata: {0}\n\n", feed.position());
+    // How long a browser waits before it comes back.
+    first.push_str("retry: 1000\n\n");
+    let begin = futures_util::stream::iter([Ok::<_, std::convert::Infallible>(Bytes::from(first))]);
+    let rest = unfold(Some(feed), |feed| async {
+        let mut feed = feed?;
+        let (text, more) = match feed.next().await {
+            Ok(Told::Changes(events)) => {
+                let mut text = String::new();
+                for event in events {
+                    // Writing to a string cannot fail.
+                    let _ = write!(text, "id: {}\ndata: {}\n\n", event.next, event.json);
+                }
+                (text, Some(feed))
+            }
+            Ok(Told::Quiet) => (": nothing new\n\n".to_owned(), Some(feed)),
+            Ok(Told::Over) => return None,
+            Err(refusal) => (format!("event: error\ndata: {}\n\n", reason(&refusal)), None),
+        };
+        Some((Ok(Bytes::from(text)), more))
+    });
+    let mut response = with_type(StatusCode::OK, "text/event-stream", Body::from_stream(begin.chain(rest)));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn reason(refusal: &Refusal) -> String {
+    serde_json::to_string(&refusal.problem).unwrap_or_else(|error| error.to_string())
+}
+
+async fn follow(socket: WebSocket, mut feed: Feed) {
+    let (mut out, mut heard) = socket.split();
+    let hello = format!("{{\"position\":\"{}\"}}", feed.position());
+    if !send(&mut out, Message::text(hello), &feed).await {
+        return;
+    }
+    let end = loop {
+        tokio::select! {
+            // Pings are answered below us; all that is left to hear is that the client goes.
+            message = heard.next() => if !matches!(message, Some(Ok(Message::Ping(_) | Message::Pong(_)))) { break None },
+            told = feed.next() => match told {
+                Ok(Told::Changes(events)) => {
+                    for event in events {
+                        if !send(&mut out, Message::text(event.json), &feed).await {
+                            return;
+                        }
+                    }
+                }
+                Ok(Told::Quiet) => if !send(&mut out, Message::Ping(Bytes::new()), &feed).await { return },
+                Ok(Told::Over) => break Some((close_code::AWAY, "the server shuts down".to_owned())),
+                Err(refusal) => break Some((close_code::POLICY, reason(&refusal))),
+            },
+        }
+    };
+    let frame = end.map(|(code, why)| {
+        // A close frame has room for 123 bytes.
+        let why: String = why
+            .chars()
+            .scan(0, |len, letter| {
+                *len += letter.len_utf8();
+                (*len <= 123).then_some(letter)
+            })
+            .collect();
+        CloseFrame { code, reason: why.into() }
+    });
+    send(&mut out, Message::Close(frame), &feed).await;
+}
+
+/// Whether the watcher took the message in time. One that does not is dropped: it knows from where to go on.
+async fn send(out: &mut SplitSink<WebSocket, Message>, message: Message, feed: &Feed) -> bool {
+    matches!(timeout(feed.app().options.write_timeout, out.send(message)).await, Ok(Ok(())))
+}

@@ -1,0 +1,143 @@
+//! Many keys at once: `GET /v1/keys` and `POST /v1/batch`.
+
+use std::collections::BTreeSet;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use data_encoding::BASE64URL_NOPAD;
+use logladder_engine::Batch;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::plain::{decoded_key, decoded_value};
+use crate::answer::{Problem, Refusal, json, raw};
+use crate::app::App;
+use crate::capability::Capability;
+use crate::request::{self, Parameters};
+
+/// How many keys a page has at most, and about how many bytes of them.
+const MOST_KEYS: usize = 1000;
+const MOST_BYTES: usize = 4 << 20;
+
+/// One page of keys.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeysBody {
+    /// In the order of their bytes.
+    #[schema(value_type = Vec<String>)]
+    keys: Vec<Box<RawValue>>,
+    /// What to send as `cursor` for the next page; none behind the last one.
+    cursor: Option<String>,
+}
+
+/// The keys that begin with `prefix`, a page at a time, in the order of their bytes. Each page is a walk over all keys
+/// of the store that keeps as many as a page has. Keys that are there all the while are shown once; others may be missed.
+#[utoipa::path(get, path = "/v1/keys",
+    params(("prefix" = Option<String>, Query), ("limit" = Option<u64>, Query, description = "1 to 1000, usually 100"),
+        ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = KeysBody), (status = 400, body = Problem), (status = 501, body = Problem)))]
+pub(crate) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
+    let parameters = Parameters::read(&uri, &["prefix", "limit", "cursor"])?;
+    let prefix = parameters.bytes("prefix").unwrap_or_default().to_vec();
+    let limit = parameters.limit(100, MOST_KEYS)?;
+    let after = match parameters.bytes("cursor") {
+        Some(cursor) => {
+            let bad = |_| Refusal::bad("this cursor was not given out here: use the one of the page before");
+            Bound::Excluded(BASE64URL_NOPAD.decode(cursor).map_err(bad)?)
+        }
+        None => Bound::Unbounded,
+    };
+    let page = app.run(move |engine| {
+        let iterate = engine.as_iterate().ok_or_else(|| Capability::Iterate.lacking(engine))?;
+        let (mut page, mut bytes, mut is_more) = (BTreeSet::<Vec<u8>>::new(), 0, false);
+        iterate.for_each(&mut |key, _| {
+            let is_behind = match &after {
+                Bound::Excluded(after) => key > after.as_slice(),
+                _ => true,
+            };
+            let is_beyond = is_more && page.last().is_some_and(|last| key > last.as_slice());
+            if is_behind && !is_beyond && key.starts_with(&prefix) && page.insert(key.to_vec()) {
+                bytes += key.len();
+                while page.len() > limit || (bytes > MOST_BYTES && page.len() > 1) {
+                    is_more = true;
+                    bytes -= page.pop_last().map_or(0, |last| last.len());
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        let cursor = page.last().filter(|_| is_more).map(|last| BASE64URL_NOPAD.encode(last));
+        let keys = page.iter().map(|key| raw(key)).collect::<Result<_, Refusal>>()?;
+        Ok(KeysBody { keys, cursor })
+    });
+    Ok(json(StatusCode::OK, &page.await?))
+}
+
+/// Writes that are done together.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchBody<'b> {
+    /// In their order; of two writes of one key, the later one counts.
+    #[serde(borrow)]
+    writes: Vec<WriteBody<'b>>,
+}
+
+/// One write of a batch.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WriteBody<'b> {
+    /// The key: a string, or `{"$base64":"…"}` for bytes that are no text.
+    #[serde(borrow)]
+    #[schema(value_type = String)]
+    key: &'b RawValue,
+    /// What to set it to: a string for its text, other JSON for its own text.
+    #[serde(borrow, default)]
+    #[schema(value_type = Option<serde_json::Value>)]
+    value: Option<&'b RawValue>,
+    /// To delete it instead.
+    #[serde(default)]
+    delete: bool,
+}
+
+/// How many writes were done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WrittenBody {
+    written: usize,
+}
+
+/// Does all writes or none.
+#[utoipa::path(post, path = "/v1/batch", request_body = inline(serde_json::Value),
+    params(("sync" = Option<bool>, Query)),
+    responses((status = 200, body = WrittenBody), (status = 400, body = Problem), (status = 413, body = Problem),
+        (status = 501, body = Problem)))]
+pub(crate) async fn batch(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
+    let body = request::body(&app.options, &headers, body).await?;
+    let written = app.write(sync, move |engine| {
+        let atomic = engine.as_atomic().ok_or_else(|| Capability::Atomic.lacking(engine))?;
+        let body: BatchBody<'_> = request::parse(&body)?;
+        let mut batch = Batch::new();
+        for (place, write) in body.writes.iter().enumerate() {
+            let key = decoded_key(write.key)?;
+            match (write.value, write.delete) {
+                (Some(value), false) => drop(batch.set(&key, &decoded_value(value)?)),
+                (None, true) => drop(batch.delete(&key)),
+                _ => {
+                    let why = format!("write {place}: give it a value, or \"delete\":true, and not both");
+                    return Err(Refusal::bad(why));
+                }
+            }
+        }
+        atomic.write(&batch)?;
+        Ok(WrittenBody { written: batch.len() })
+    });
+    Ok(json(StatusCode::OK, &written.await?))
+}

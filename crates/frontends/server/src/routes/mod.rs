@@ -1,0 +1,73 @@
+//! The routes: which path does what.
+
+mod changes;
+mod keys;
+mod lists;
+mod openapi;
+mod plain;
+mod state;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{Method, StatusCode, Uri};
+use axum::routing::{delete, get, post};
+
+use crate::answer::Refusal;
+use crate::app::App;
+
+/// Every route. A key may hold `/` as it is, so what stands behind the prefix is the key.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/set", post(plain::set))
+        .route("/get/", get(plain::get))
+        .route("/get/{*key}", get(plain::get))
+        .route("/del/", delete(plain::del))
+        .route("/del/{*key}", delete(plain::del))
+        .route("/delete/", delete(plain::delete))
+        .route("/delete/{*key}", delete(plain::delete))
+        .route("/v1/keys", get(lists::list))
+        .route("/v1/keys/", get(keys::get).put(keys::put).delete(keys::delete))
+        .route("/v1/keys/{*key}", get(keys::get).put(keys::put).delete(keys::delete))
+        .route("/v1/batch", post(lists::batch))
+        .route("/v1/changes", get(changes::changes))
+        .route("/v1/stats", get(state::stats))
+        .route("/v1/compact", post(state::compact))
+        .route("/v1/sync", post(state::sync))
+        .route("/metrics", get(state::metrics))
+        .route("/healthz", get(state::healthz))
+        .route("/readyz", get(state::readyz))
+        .route("/openapi.json", get(openapi::document))
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(app)
+}
+
+/// The path as the metrics name it: without the key, so that there are only so many.
+pub(crate) fn label(path: &str) -> &'static str {
+    const WITH_KEY: [&str; 4] = ["/get/", "/del/", "/delete/", "/v1/keys/"];
+    const OTHERS: [&str; 11] = [
+        "/set",
+        "/v1/keys",
+        "/v1/batch",
+        "/v1/changes",
+        "/v1/stats",
+        "/v1/compact",
+        "/v1/sync",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+    ];
+    let with_key = WITH_KEY.into_iter().find(|prefix| path.starts_with(prefix));
+    with_key.or_else(|| OTHERS.into_iter().find(|other| *other == path)).unwrap_or("unknown")
+}
+
+async fn unknown(uri: Uri) -> Refusal {
+    Refusal::not_found(format!("there is no route {}; /openapi.json lists them", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    let why = format!("{method} does not go with {}; the header Allow says what does", uri.path());
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why)
+}

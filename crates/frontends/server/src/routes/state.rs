@@ -1,0 +1,118 @@
+//! How the store and the server are: statistics, metrics, health; and what is done to the store as a whole.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::answer::{Problem, Refusal, json, with_type};
+use crate::app::App;
+use crate::capability::Capability;
+use crate::request::Parameters;
+
+/// How large the store is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StatsBody {
+    stage: &'static str,
+    /// The crash that an acknowledged write survives.
+    durability: String,
+    live_keys: u64,
+    live_bytes: u64,
+    disk_bytes: u64,
+    index_bytes: u64,
+    unwritten_keys: u64,
+    failed_writes: u64,
+    /// The place behind the newest change, where changes can be followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<String>,
+    /// What opening the store had to cut off, and where it is kept.
+    repairs: Vec<String>,
+}
+
+/// Sizes and counts. It may take time that grows with the number of keys.
+#[utoipa::path(get, path = "/v1/stats", responses((status = 200, body = StatsBody)))]
+pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
+    Parameters::read(&uri, &[])?;
+    let shown = app.run(|engine| {
+        let stats = engine.stats()?;
+        Ok(StatsBody {
+            stage: engine.name(),
+            durability: engine.durability().to_string(),
+            live_keys: stats.live_keys,
+            live_bytes: stats.live_bytes,
+            disk_bytes: stats.disk_bytes,
+            index_bytes: stats.index_bytes,
+            unwritten_keys: stats.unwritten_keys,
+            failed_writes: stats.failed_writes,
+            position: engine
+                .as_changes()
+                .map(logladder_engine::Changes::position)
+                .transpose()?
+                .map(|at| at.to_string()),
+            repairs: engine.repairs().iter().map(ToString::to_string).collect(),
+        })
+    });
+    Ok(json(StatusCode::OK, &shown.await?))
+}
+
+/// What a compaction gained.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CompactedBody {
+    bytes_reclaimed: u64,
+}
+
+/// Reclaims the space of what was overwritten or deleted, and answers when that is done.
+#[utoipa::path(post, path = "/v1/compact",
+    responses((status = 200, body = CompactedBody), (status = 501, body = Problem)))]
+pub(crate) async fn compact(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
+    Parameters::read(&uri, &[])?;
+    let gained = app.run(|engine| {
+        let compact = engine.as_compact().ok_or_else(|| Capability::Compact.lacking(engine))?;
+        Ok(CompactedBody { bytes_reclaimed: compact.compact()?.bytes_reclaimed })
+    });
+    Ok(json(StatusCode::OK, &gained.await?))
+}
+
+/// Answers when everything that was acknowledged survives a loss of power, as far as the stage can.
+#[utoipa::path(post, path = "/v1/sync", responses((status = 204)))]
+pub(crate) async fn sync(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
+    Parameters::read(&uri, &[])?;
+    app.write(true, |_| Ok(())).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Counts and times of the requests, for Prometheus.
+#[utoipa::path(get, path = "/metrics", responses((status = 200, content_type = "text/plain", body = String)))]
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
+    let watchers = app.options.max_watchers - app.watchers.available_permits();
+    match app.metrics.text(watchers) {
+        Ok(text) => {
+            Ok(with_type(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text))
+        }
+        Err(error) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+    }
+}
+
+/// How it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HealthBody {
+    status: &'static str,
+}
+
+/// Whether the process lives.
+#[utoipa::path(get, path = "/healthz", responses((status = 200, body = HealthBody)))]
+pub(crate) async fn healthz() -> Response {
+    json(StatusCode::OK, &HealthBody { status: "ok" })
+}
+
+/// Whether it should get requests: it is not shutting down, and its last write did not fail.
+#[utoipa::path(get, path = "/readyz", responses((status = 200, body = HealthBody), (status = 503, body = Problem)))]
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
+    match app.trouble() {
+        None => Ok(json(StatusCode::OK, &HealthBody { status: "ready" })),
+        Some(trouble) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, trouble)),
+    }
+}
