@@ -107,6 +107,10 @@ impl Watched {
             Poll::Ready(_) if waited => waits_since.store(NOT_WAITING, Ordering::Relaxed),
             _ => {}
         }
+        // hyper is done with an answer's body before the client is: what it still takes of it is no idling.
+        if outcome.is_ready() && self.dog.phase.load(Ordering::Relaxed) != BUSY {
+            self.dog.phase_began.store(self.dog.now(), Ordering::Relaxed);
+        }
     }
 }
 

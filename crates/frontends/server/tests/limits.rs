@@ -63,18 +63,17 @@ fn a_client_that_takes_no_answer_is_cut_off() {
     options.write_timeout = SHORT;
     options.max_connections = 1;
     let server = memory(options);
-    assert_eq!(server.put("/v1/keys/large", &vec![7; 8 << 20]).status, 204);
+    let mut put = b"PUT /v1/keys/large HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 8388608\r\n\r\n".to_vec();
+    put.resize(put.len() + (8 << 20), 7);
     let mut stream = server.connect();
-    // The one place is taken by the client of the put until it is seen to go.
-    loop {
-        stream
-            .write_all(&b"GET /v1/keys/large HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(20))
-            .unwrap_or_default();
-        let mut first = [0; 12];
-        match stream.read_exact(&mut first) {
-            Ok(()) if first.ends_with(b"200") => break,
-            _ => stream = server.connect(),
-        }
+    stream.write_all(&put).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    // The one place is that client's until the server has seen it go.
+    let mut first = [0; 12];
+    while !first.ends_with(b"200") {
+        stream = server.connect();
+        stream.write_all(b"GET /v1/keys/large HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        stream.read_exact(&mut first).unwrap();
     }
     // Nothing more is read. Once this client is cut off, there is a place again.
     let freed = (0..100_000).any(|_| {
@@ -91,7 +90,7 @@ fn a_body_over_the_limit_is_refused_before_it_is_read() {
     let server = memory(options);
     assert_eq!(server.put("/v1/keys/a", &[b'v'; 1000]).status, 204);
     // Nothing of it is sent, and it is refused all the same.
-    for length in ["1001", "18446744073709551615"] {
+    for length in ["1001", "1000000000000000"] {
         let head = format!("PUT /v1/keys/a HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n");
         let answer = server.raw(head.as_bytes());
         assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
