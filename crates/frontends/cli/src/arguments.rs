@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use logladder::SyncPolicy;
 
-use crate::{bench, bytes, care, inspect, keys, repl, shell, transfer, watch};
+use crate::{bench, bytes, care, inspect, keys, repl, serve, shell, transfer, watch};
 
 /// What `logladder` takes.
 #[derive(Debug, Parser)]
@@ -73,11 +73,13 @@ pub(crate) struct StoreArguments {
     pub(crate) json: bool,
 }
 
-/// What can be done. A server over the store will be one more.
+/// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Type commands one after the other, or pipe them in
     Repl(repl::Repl),
+    /// Serve the store over HTTP, until interrupted
+    Serve(serve::Serve),
     /// Print the value of a key
     Get(keys::Get),
     /// Set a key to a value

@@ -1,7 +1,7 @@
 //! `logladder`: any stage of the ladder from a terminal or a script.
 //!
 //! ```text
-//!   arguments ──► store (which stage, which folder) ──► a command: keys, watch, transfer, care, inspect, repl, bench
+//!   arguments ──► store (which stage, which folder) ──► a command: keys, watch, transfer, care, inspect, repl, serve, bench
 //!                                                           │
 //!                         outcome (exit code) ◄─────────────┘        bytes: how keys and values are typed and shown
 //! ```
@@ -17,6 +17,7 @@ mod inspect;
 mod keys;
 mod outcome;
 mod repl;
+mod serve;
 mod shell;
 mod store;
 mod transfer;
@@ -70,6 +71,7 @@ fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<Answer> {
     let store = &arguments.store;
     match &arguments.command {
         Command::Repl(command) => command.run(store, out),
+        Command::Serve(command) => command.run(store, out),
         Command::Get(command) => command.run(store, out),
         Command::Set(command) => command.run(store),
         Command::Del(command) => command.run(store),

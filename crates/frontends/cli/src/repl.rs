@@ -56,7 +56,7 @@ enum Next {
 
 impl Repl {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
-        let engine = arguments.open_or_make()?;
+        let engine = arguments.open_aloud()?;
         let is_typed = io::stdin().is_terminal();
         let refused = if is_typed { typed(&*engine, out).map(|()| 0) } else { self.piped(&*engine, out) };
         engine.close()?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use logladder::disk::{Disk, LOCK_FILE, OpenOn, RealDisk, RecordingDisk};
-use logladder::{Engine, Error, STAGES, Stage, SyncPolicy, hash_log};
+use logladder::{Engine, Error, Open, STAGES, Stage, SyncPolicy, hash_log, replay_log};
 use logladder_engine::{Backup, Changes, Compact, Expire, History, Iterate};
 
 use crate::arguments::StoreArguments;
@@ -17,6 +17,9 @@ use crate::remark;
 
 /// The stage of a new store, if none is asked for.
 const DEFAULT_STAGE: &str = "hash-log";
+
+/// The stage that says what it replayed.
+const REPLAYING_STAGE: &str = "replay-log";
 
 /// The stage that forgets everything at the end: it has no files.
 const STAGE_WITHOUT_FILES: &str = "memory";
@@ -71,6 +74,24 @@ impl StoreArguments {
             remark(&format!("repaired: {repair}"));
         }
         Ok(engine)
+    }
+
+    /// The same, and the stage says what it read, if it has something to say.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_or_make`](Self::open_or_make).
+    pub(crate) fn open_aloud(&self) -> Result<Box<dyn Engine>> {
+        if self.stage()?.name != REPLAYING_STAGE {
+            return self.open_or_make();
+        }
+        let options = replay_log::Options::default().with_sync(self.sync.unwrap_or_default());
+        let store = self.wait_for(|| replay_log::ReplayLog::open(&self.dir, options.clone()))?;
+        for repair in store.repairs() {
+            remark(&format!("repaired: {repair}"));
+        }
+        remark(&store.replay().to_string());
+        Ok(Box::new(store))
     }
 
     /// Does `open` again for as long as another process has the store open, and the user wants to wait.

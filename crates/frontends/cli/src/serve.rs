@@ -1,0 +1,90 @@
+//! `serve`: the store over HTTP, until it is told to stop.
+//!
+//! The first line of standard output is the address, for whoever asked for any free port. The log goes to standard
+//! error: what opening read, start, each request, shutdown.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use logladder_server::{LogFormat, Options, ServeError, Server, Token, close, start_logging, stop_signal};
+
+use crate::arguments::StoreArguments;
+use crate::outcome::{Answer, Refusal};
+
+/// How long a call of the engine may go on when the server has ended.
+const LAST_CALLS: Duration = Duration::from_secs(10);
+
+/// What `logladder serve` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    addr: SocketAddr,
+    /// What clients must send as `Authorization: Bearer TOKEN`; asked for where other machines reach the address
+    #[arg(long, value_name = "TOKEN", env = "LOGLADDER_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Another name by which clients may call the server; can be given several times
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// An origin whose pages may call the server from a browser; can be given several times
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+    /// The longest body of a request, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().max_body_bytes)]
+    max_body: usize,
+    /// How many connections there may be at once
+    #[arg(long, value_name = "N", default_value_t = Options::default().max_connections)]
+    max_connections: usize,
+    /// What the log has, as in `info`, `warn` or `info,logladder::access=off`; with --json it is JSON
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+impl Serve {
+    pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
+        let options = self.options()?;
+        let format = if arguments.json { LogFormat::Json } else { LogFormat::Human };
+        start_logging(format, &self.log).map_err(|error| Refusal::Usage(format!("--log: {error}")))?;
+        let engine = Arc::new(arguments.open_aloud()?);
+        let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the server")?;
+        let served = runtime.block_on(async {
+            let server = Server::bind(Arc::clone(&engine), options).await?;
+            // Whoever reads this may have gone; the server goes on.
+            let _ = writeln!(out, "http://{}", server.local_addr()).and_then(|()| out.flush());
+            server.run(stop_signal()).await
+        });
+        // What still has the engine ends with the threads.
+        runtime.shutdown_timeout(LAST_CALLS);
+        let closed = close(engine);
+        served.map_err(|error| refusal(&error))?;
+        closed?;
+        Ok(Answer::Yes)
+    }
+
+    fn options(&self) -> Result<Options> {
+        let mut options = Options::default();
+        options.address = self.addr;
+        options.token = match &self.token {
+            None => None,
+            Some(text) => Some(
+                Token::new(text).ok_or_else(|| Refusal::Usage("the token is empty: name one".to_owned()))?,
+            ),
+        };
+        options.allowed_hosts.clone_from(&self.allow_host);
+        options.allowed_origins.clone_from(&self.allow_origin);
+        options.max_body_bytes = self.max_body;
+        options.max_connections = self.max_connections;
+        Ok(options)
+    }
+}
+
+fn refusal(error: &ServeError) -> Refusal {
+    match error {
+        ServeError::NeedsToken { .. } => Refusal::Usage(format!("{error} (--token)")),
+        _ => Refusal::Store(error.to_string()),
+    }
+}
