@@ -85,6 +85,27 @@ impl StoreFolder {
         Ok(Self { disk, dir, line, temporaries, _lock: lock })
     }
 
+    /// As [`open_unclaimed`](Self::open_unclaimed), for a copy of a store: of a folder that is not there or holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignStore`] if something is in it, and else as there.
+    pub fn open_for_copy(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        stage: &'static str,
+        version: u32,
+        owns: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
+        if disk.entry(dir)?.is_some_and(|entry| entry.is_dir)
+            && let Some(there) = disk.list(dir)?.first()
+        {
+            let found = format!("{}, and a backup needs an empty folder", there.name);
+            return Err(Error::ForeignStore { dir: dir.to_path_buf(), expected: stage, found });
+        }
+        Self::open_unclaimed(disk, dir, stage, version, owns)
+    }
+
     /// Makes the folder the stage's, unless it is already, and removes what interrupted writes left. To be
     /// called once, when the stage has found its files readable, before it changes any of them.
     ///

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use logladder_disk::StoreFolder;
-use logladder_engine::{Error, Result};
+use logladder_engine::Result;
 
 use crate::engine::{FORMAT_VERSION, STAGE};
 use crate::files::{FileKind, MANIFEST};
@@ -19,14 +19,8 @@ impl Store {
     /// The manifest is written last. Until then another stands in its place that says so, and is refused.
     pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
         let disk = self.folder.disk();
-        if disk.entry(dir)?.is_some_and(|entry| entry.is_dir)
-            && let Some(there) = disk.list(dir)?.first()
-        {
-            let found = format!("{}, and a backup needs an empty folder", there.name);
-            return Err(Error::ForeignStore { dir: dir.to_path_buf(), expected: STAGE, found });
-        }
         let owns = |name: &str| FileKind::of(name).is_some();
-        let target = StoreFolder::open_unclaimed(Arc::clone(disk), dir, STAGE, FORMAT_VERSION, owns)?;
+        let target = StoreFolder::open_for_copy(Arc::clone(disk), dir, STAGE, FORMAT_VERSION, owns)?;
         // Not by way of a temporary file: whatever a crash leaves of this one is refused.
         let unfinished = disk.create(&target.path(MANIFEST))?;
         unfinished.append(UNFINISHED_COPY)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use logladder_disk::StoreFolder;
 use logladder_disk::names::file_name;
-use logladder_engine::{Error, Result};
+use logladder_engine::Result;
 
 use crate::engine::{FORMAT_VERSION, STAGE};
 use crate::member_file::Entry;
@@ -18,13 +18,7 @@ impl Store {
     /// to nobody, and is refused.
     pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
         let disk = self.folder.disk();
-        if disk.entry(dir)?.is_some_and(|entry| entry.is_dir)
-            && let Some(there) = disk.list(dir)?.first()
-        {
-            let found = format!("`{}`, and a backup needs an empty folder", there.name);
-            return Err(Error::ForeignStore { dir: dir.to_path_buf(), expected: STAGE, found });
-        }
-        let target = StoreFolder::open_unclaimed(Arc::clone(disk), dir, STAGE, FORMAT_VERSION, |_| false)?;
+        let target = StoreFolder::open_for_copy(Arc::clone(disk), dir, STAGE, FORMAT_VERSION, |_| false)?;
         for (collection, contents) in self.memory.snapshot()? {
             if contents.is_empty() {
                 continue;

@@ -31,13 +31,7 @@ impl Store {
         manifest.tail.clear();
         let disk = Arc::clone(self.folder.disk());
         let owns = |name: &str| FileKind::of(name).is_some();
-        if disk.entry(dir)?.is_some_and(|entry| entry.is_dir)
-            && let Some(there) = disk.list(dir)?.first()
-        {
-            let found = format!("{}, and a backup needs an empty folder", there.name);
-            return Err(Error::ForeignStore { dir: dir.to_path_buf(), expected: STAGE, found });
-        }
-        let target = StoreFolder::open_unclaimed(Arc::clone(&disk), dir, STAGE, FORMAT_VERSION.into(), owns)?;
+        let target = StoreFolder::open_for_copy(Arc::clone(&disk), dir, STAGE, FORMAT_VERSION.into(), owns)?;
         // Not by way of a temporary file: whatever a crash leaves of this one is refused.
         let unfinished = disk.create(&target.path(MANIFEST))?;
         unfinished.append(UNFINISHED_COPY)?;
