@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use logladder_disk::Map;
-use logladder_engine::{Change, Error, Position, Result, VisitChange};
+use logladder_engine::{Change, Error, Position, Result, SyncPolicy, VisitChange};
 
 use crate::format::extra::moment_of;
 use crate::format::header::{Origin, SEGMENT_HEADER_LEN};
@@ -32,7 +32,17 @@ impl Link {
 impl Store {
     /// The place behind everything that was acknowledged.
     pub(crate) fn position(&self) -> Result<Position> {
-        let committed = self.committed()?;
+        let durable = self.committed()?;
+        // Nobody appends while it is held, so the number and the end of the segment belong together.
+        let writer = self.writer_of_any()?;
+        let committed = match self.options.sync {
+            SyncPolicy::Always => durable,
+            _ => writer.next_sequence,
+        };
+        if committed < writer.next_sequence {
+            // Where the log goes on behind the last acknowledged record, the number alone says where that is.
+            return Ok(at(committed, 0, 0));
+        }
         let links = self.links(committed);
         Ok(match links.last().filter(|link| link.first() <= committed && committed <= link.end) {
             Some(last) => at(committed, last.segment.id(), last.segment.data_len()),

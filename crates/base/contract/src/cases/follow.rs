@@ -138,3 +138,34 @@ pub(crate) fn following_during_writes_loses_nothing(bench: &Bench) {
     }
     assert_eq!(followed, store.changes(start), "and all in one order");
 }
+
+pub(crate) fn a_place_taken_beside_writers_is_one_to_go_on_from(bench: &Bench) {
+    let store = bench.open();
+    let rounds = bench.many(3_000, 60);
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let (store, ended) = (&store, &ended);
+        let writer = scope.spawn(move || {
+            let _ends = Ends(ended);
+            for round in 0..rounds {
+                store.set("key", round.to_string());
+            }
+        });
+        let reader = scope.spawn(move || {
+            loop {
+                let was_last = ended.load(Ordering::Acquire);
+                let place = store.position();
+                let next = store.changes(place).first().map(|change| change.next.sequence);
+                assert!(
+                    next.is_none_or(|next| next == place.sequence + 1),
+                    "the change behind {place} is {next:?}"
+                );
+                if was_last {
+                    assert_eq!(next, None, "everything was acknowledged before {place} was taken");
+                    break;
+                }
+            }
+        });
+        join_all([writer, reader]);
+    });
+}

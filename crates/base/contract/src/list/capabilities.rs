@@ -149,6 +149,8 @@ macro_rules! __and_every_case_of_a_capability {
                 "Who follows a store, and reads it anew when told to, ends with what it holds.";
             follow::following_during_writes_loses_nothing [Changes]
                 "Who follows while others write sees every change once, in one order.";
+            follow::a_place_taken_beside_writers_is_one_to_go_on_from [Changes]
+                "A place that is taken while others write is one to go on from: no change is left out or shown twice.";
 
             // Values that end.
             expire::a_value_is_there_until_its_end [Expire]
