@@ -54,17 +54,16 @@ pub(crate) struct StoreArguments {
     /// [default: always; for import: never]
     #[arg(long, global = true, value_name = "WHEN", value_parser = sync_policy)]
     pub(crate) sync: Option<SyncPolicy>,
-    /// How many versions of each key are kept while this command has the store open (hash-log)
+    /// How many versions of each key are kept from now on (hash-log); if not said, as many as before
     #[arg(
         long,
         global = true,
         value_name = "N",
-        default_value_t = 1,
         value_parser = clap::value_parser!(u16).range(1..),
         env = "LOGLADDER_VERSIONS",
         hide_env_values = true
     )]
-    pub(crate) versions: u16,
+    pub(crate) versions: Option<u16>,
     /// How long to wait for a store that another process has open
     #[arg(long, global = true, value_name = "TIME", default_value = "2s", value_parser = bytes::duration)]
     pub(crate) wait: Duration,

@@ -101,7 +101,7 @@ fn check_files(arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer
 
 fn salvage(arguments: &StoreArguments, into: &std::path::Path, out: &mut dyn Write) -> Result<Answer> {
     let bar = ProgressBar::new(0);
-    let options = hash_log::Options::default().with_versions(usize::from(arguments.versions));
+    let options = store::hash_log_options(arguments.versions);
     let salvaged = arguments.wait_for(|| {
         let disk = RealDisk::shared();
         hash_log::salvage_with(disk, &arguments.dir, into, options, &mut |progress| show(&bar, &progress))

@@ -67,9 +67,8 @@ impl StoreArguments {
     /// As [`open_or_make`](Self::open_or_make).
     pub(crate) fn open_with(&self, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
         let stage = self.stage()?;
-        let engine = self.wait_for(|| {
-            open_stage(stage, RealDisk::shared(), &self.dir, sync, usize::from(self.versions))
-        })?;
+        let engine =
+            self.wait_for(|| open_stage(stage, RealDisk::shared(), &self.dir, sync, self.versions))?;
         for repair in engine.repairs() {
             remark(&format!("repaired: {repair}"));
         }
@@ -159,14 +158,20 @@ fn open_stage(
     disk: Arc<dyn Disk>,
     dir: &Path,
     sync: SyncPolicy,
-    versions: usize,
+    versions: Option<u16>,
 ) -> logladder::Result<Box<dyn Engine>> {
     // The table knows no options but the policy.
     if stage.name == DEFAULT_STAGE {
-        let options = hash_log::Options::default().with_sync(sync).with_versions(versions);
+        let options = hash_log_options(versions).with_sync(sync);
         return Ok(Box::new(hash_log::HashLog::open_on(disk, dir, options)?));
     }
     stage.open_on(disk, dir, sync)
+}
+
+/// The options of hash-log, with so many versions of each key if that was said.
+pub(crate) fn hash_log_options(versions: Option<u16>) -> hash_log::Options {
+    let options = hash_log::Options::default();
+    versions.map_or(options, |versions| options.with_versions(versions.into()))
 }
 
 /// Something that some stages can do and others cannot.
@@ -201,7 +206,7 @@ impl Capability {
     pub(crate) fn is_of(self, stage: &Stage) -> bool {
         // With versions, since a store without them has no history.
         let disk = Arc::new(RecordingDisk::new());
-        open_stage(stage, disk, Path::new("asked"), SyncPolicy::Never, 2)
+        open_stage(stage, disk, Path::new("asked"), SyncPolicy::Never, Some(2))
             .is_ok_and(|engine| (self.has)(&*engine))
     }
 

@@ -103,6 +103,11 @@ impl Catalog {
         self.segments.load_full()
     }
 
+    /// How many versions of each key are kept, the newest included.
+    pub(crate) fn versions(&self) -> usize {
+        self.versions
+    }
+
     pub(crate) fn live(&self) -> Live {
         Live { keys: self.live_keys.load(Ordering::Relaxed), bytes: self.live_bytes.load(Ordering::Relaxed) }
     }

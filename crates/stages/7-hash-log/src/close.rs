@@ -15,17 +15,22 @@ impl Store {
         if self.options.compaction == Compaction::Background {
             self.compact_crumbs()?;
         }
+        let path = self.folder.path(MANIFEST);
         // A store in which nothing was ever written has no manifest, and needs neither.
-        let is_new = self.disk().entry(&self.folder.path(MANIFEST))?.is_none();
-        if !is_new && !self.writer()?.has_checkpoint {
+        if self.disk().entry(&path)?.is_none() {
+            return Ok(());
+        }
+        let manifest = mark_of(&self.disk().read(&path)?);
+        // Nobody has written or compacted since the last one.
+        let is_there = self.writer()?.has_checkpoint && self.checkpoint_of == Some(manifest);
+        if !is_there {
             // It is a cache: if it cannot be written, the next open reads the segments.
-            let _ = self.write_checkpoint();
+            let _ = self.write_checkpoint(manifest);
         }
         Ok(())
     }
 
-    fn write_checkpoint(&self) -> Result<()> {
-        let manifest = self.disk().read(&self.folder.path(MANIFEST))?;
+    fn write_checkpoint(&self, manifest: u32) -> Result<()> {
         let segments = self.catalog.segments();
         let mut by_id: Vec<_> = segments.iter().collect();
         by_id.sort_unstable_by_key(|(_, segment)| segment.id());
@@ -35,8 +40,8 @@ impl Store {
             fixed: segment.usage().fixed(),
         });
         let head = Head {
-            manifest: mark_of(&manifest),
-            versions: u32::try_from(self.options.versions.max(1)).unwrap_or(u32::MAX),
+            manifest,
+            versions: u32::try_from(self.catalog.versions()).unwrap_or(u32::MAX),
             live: self.catalog.live(),
             segments: lines.collect(),
         };

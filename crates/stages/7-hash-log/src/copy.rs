@@ -113,7 +113,7 @@ impl<'s> Copying<'s> {
         }
         if catalog.is_current(record.key, place) {
             // As a version, a value is of use when it has ended.
-            let has_ended = record.extra.has_ended() && self.store.options.versions <= 1;
+            let has_ended = record.extra.has_ended() && self.store.catalog.versions() <= 1;
             return Ok(if has_ended { Fate::Ended } else { Fate::Kept });
         }
         if !record.is_delete() || !self.may_cover_something(record) {

@@ -221,7 +221,7 @@ impl Describer<'_> {
     fn manifest(&mut self) -> Option<()> {
         self.magic()?;
         self.number(2, "version", |version| version.to_string())?;
-        self.zeros(2)?;
+        self.number(2, "earlier versions", |count| format!("{count} of each key are kept"))?;
         let key = self.bytes.get(self.offset..self.offset + 16)?;
         self.push(16, "hash key", format!("its checksum is the mark of the store: {:08x}", checksum(&[key])));
         self.number(8, "next segment", |id| id.to_string())?;

@@ -164,7 +164,7 @@ impl Engine for HashLog {
     }
 
     fn as_history(&self) -> Option<&dyn History> {
-        (self.store.options.versions > 1).then_some(self)
+        (self.store.catalog.versions() > 1).then_some(self)
     }
 
     fn as_changes(&self) -> Option<&dyn Changes> {

@@ -59,7 +59,7 @@ pub(crate) fn hint_name(id: u64) -> String {
 /// The files of a store, by their names.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
-    has_manifest: bool,
+    pub(crate) has_manifest: bool,
     pub(crate) has_checkpoint: bool,
     pub(crate) segments: BTreeSet<u64>,
     hints: BTreeSet<u64>,

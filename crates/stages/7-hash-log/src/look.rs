@@ -70,6 +70,8 @@ pub(crate) struct Looked {
     pub(crate) sealed: Vec<Sealed>,
     /// Those that may have lost their end in a crash, and still have something.
     pub(crate) tail: Vec<TailSegment>,
+    /// Whether the checkpoint was right, so that the index is from there.
+    pub(crate) is_from_checkpoint: bool,
 }
 
 /// Looks at the sealed segments that `manifest` lists, from outside.
@@ -94,7 +96,7 @@ pub(crate) fn build_index(
     sealed: Vec<Sealed>,
     tail: Vec<TailSegment>,
 ) -> Result<Looked> {
-    let versions = options.versions.max(1);
+    let versions = 1 + usize::from(options.earlier_versions(manifest.earlier_versions));
     let checkpoint = manifest
         .tail
         .is_empty()
@@ -107,7 +109,7 @@ pub(crate) fn build_index(
         });
     match checkpoint {
         Some(checkpoint) => of_checkpoint(&checkpoint, manifest, versions, sealed),
-        None => load(folder, manifest, options, sealed, tail),
+        None => load(folder, manifest, options, versions, sealed, tail),
     }
 }
 
@@ -129,7 +131,14 @@ fn of_checkpoint(
         sealed.iter().map(|segment| segment.footer.records.saturating_mul(8)).fold(0, u64::saturating_add);
     let shards = for_each(SHARDS, bytes, |number| Ok(checkpoint.shard(number)))?;
     let index = Index::of_shards(manifest.hash_key, shards);
-    Ok(Looked { index, live: checkpoint.head.live, versions, sealed, tail: Vec::new() })
+    Ok(Looked {
+        index,
+        live: checkpoint.head.live,
+        versions,
+        sealed,
+        tail: Vec::new(),
+        is_from_checkpoint: true,
+    })
 }
 
 /// The index from what the segments hold.
@@ -137,13 +146,13 @@ fn load(
     folder: Folder<'_>,
     manifest: &Manifest,
     options: &Options,
+    versions: usize,
     mut sealed: Vec<Sealed>,
     tail: Vec<TailSegment>,
 ) -> Result<Looked> {
     let sources: Vec<Source> = (sealed.iter().map(|segment| segment.source(folder)))
         .chain(tail.iter().map(|segment| Source::Records(segment.map.clone())))
         .collect();
-    let versions = options.versions.max(1);
     let loader = Loader::new(&sources, manifest.hash_key, versions);
     let bytes: u64 = sources.iter().map(Source::len).sum();
     let found = for_each(sources.len(), bytes, |place| {
@@ -162,7 +171,7 @@ fn load(
     for (segment, live_bytes) in tail.iter_mut().zip(&live_bytes[sealed.len()..]) {
         segment.live_bytes = *live_bytes;
     }
-    Ok(Looked { index, live, versions, sealed, tail })
+    Ok(Looked { index, live, versions, sealed, tail, is_from_checkpoint: false })
 }
 
 impl Sealed {

@@ -4,8 +4,8 @@ use logladder_engine::SyncPolicy;
 
 use crate::index::MAX_OFFSET;
 
-/// What can be chosen at opening. None of it is part of the format: a store may be opened with other options
-/// each time.
+/// What can be chosen at opening. A store may be opened with other options each time; of these it remembers only how many
+/// versions it keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
@@ -32,10 +32,12 @@ pub struct Options {
     /// How many bytes a second the compaction in the background may write, or 0 for as many as it can. It reads
     /// about as many, and those that it leaves behind.
     pub compaction_bytes_per_second: u64,
-    /// How many versions of each key are kept, the newest included. The default is 1: no history, and then
+    /// How many versions of each key are kept, the newest included; the most are 65,536, and more is taken as that. The
+    /// default is none said: as many as the store was opened with before, and 1 in a new one. 1 is no history, and then
     /// [`Engine::as_history`](logladder_engine::Engine::as_history) says so. Versions are counted from when they
-    /// were first kept; each takes ten bytes of memory, like a key.
-    pub versions: usize,
+    /// were first kept; each takes ten bytes of memory, like a key. Whoever names fewer than before gives those that
+    /// are too many to compaction.
+    pub versions: Option<usize>,
     /// Which segments get a hint.
     pub hints: Hints,
     /// The key of the hash of a store that is made now; none to choose it at random. It is for tests and lessons in
@@ -76,7 +78,7 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             compaction: Compaction::Background,
             compaction_bytes_per_second: 0,
-            versions: 1,
+            versions: None,
             hints: Hints::WhereSmall,
             hash_key: None,
         }
@@ -112,10 +114,10 @@ impl Options {
         self
     }
 
-    /// The same with so many versions of each key.
+    /// The same with so many versions of each key, whatever the store kept before.
     #[must_use]
     pub fn with_versions(mut self, versions: usize) -> Self {
-        self.versions = versions;
+        self.versions = Some(versions);
         self
     }
 
@@ -136,5 +138,10 @@ impl Options {
     /// How large a segment grows.
     pub(crate) fn segment_limit(&self) -> u64 {
         self.segment_bytes.min(MAX_OFFSET)
+    }
+
+    /// How many versions a store keeps besides the newest of each key, if its manifest says so many.
+    pub(crate) fn earlier_versions(&self, before: u16) -> u16 {
+        self.versions.map_or(before, |all| u16::try_from(all.saturating_sub(1)).unwrap_or(u16::MAX))
     }
 }

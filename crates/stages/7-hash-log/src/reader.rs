@@ -114,7 +114,7 @@ impl Reader {
     /// As [`Iterate::for_each`](logladder_engine::Iterate::for_each).
     pub fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
         let unchanged = self.seen();
-        Snapshot::of(&self.catalog.load_full(), self.options.versions, unchanged)?.for_each(visit)
+        Snapshot::of(&self.catalog.load_full(), unchanged)?.for_each(visit)
     }
 
     /// How many keys have a value.

@@ -12,6 +12,7 @@ use logladder_engine::{Repair, Result};
 use crate::Options;
 use crate::catalog::{Catalog, Segments};
 use crate::files::{Files, segment_name};
+use crate::format::checkpoint::mark_of;
 use crate::format::manifest::Manifest;
 use crate::look::{Folder, Looked, build_index, look_at_sealed};
 use crate::seal::write_hint;
@@ -28,6 +29,8 @@ pub(crate) struct Recovered {
     pub(crate) repairs: Vec<Repair>,
     /// Whether there is a checkpoint file.
     pub(crate) has_checkpoint: bool,
+    /// Which manifest that belongs to, if it was right.
+    pub(crate) checkpoint_of: Option<u32>,
 }
 
 /// Opens what lies in `folder`.
@@ -39,7 +42,7 @@ pub(crate) struct Recovered {
 /// failed.
 pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recovered> {
     let files = Files::in_folder(folder)?;
-    let manifest = files.manifest(folder, || options.hash_key.unwrap_or_else(random_key))?;
+    let mut manifest = files.manifest(folder, || options.hash_key.unwrap_or_else(random_key))?;
     files.check_orphans(folder, &manifest)?;
     let view = Folder { disk: &**folder.disk(), dir: folder.dir() };
     let sealed = look_at_sealed(view, &manifest)?;
@@ -52,10 +55,14 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recover
     let (emptied, tail): (Vec<_>, Vec<_>) =
         TailSegment::judge(tail)?.into_iter().partition(TailSegment::is_empty);
     let looked = build_index(view, &manifest, options, sealed, tail)?;
+    let checkpoint_of = looked.is_from_checkpoint.then(|| mark_of(&manifest.encode()));
     folder.claim()?;
-    let recovered = repair(folder, looked, &emptied, manifest, files.has_checkpoint)?;
-    files.remove_orphans(folder, &recovered.manifest)?;
-    Ok(recovered)
+    let before = manifest.earlier_versions;
+    manifest.earlier_versions = options.earlier_versions(before);
+    let is_changed = files.has_manifest && manifest.earlier_versions != before;
+    let (catalog, repairs) = repair(folder, looked, &emptied, &mut manifest, is_changed)?;
+    files.remove_orphans(folder, &manifest)?;
+    Ok(Recovered { catalog, manifest, repairs, has_checkpoint: files.has_checkpoint, checkpoint_of })
 }
 
 /// Nobody can guess it: the standard library asks the system for the randomness of its hash tables.
@@ -67,15 +74,16 @@ fn random_key() -> [u8; 16] {
     key
 }
 
-/// Puts the store in order: every segment sealed, none of them empty, every hint in its place.
+/// Puts the store in order: every segment sealed, none of them empty, every hint in its place, and the manifest on the
+/// disk if it has changed.
 fn repair(
     folder: &StoreFolder,
     looked: Looked,
     emptied: &[TailSegment],
-    mut manifest: Manifest,
-    has_checkpoint: bool,
-) -> Result<Recovered> {
-    let Looked { index, live, versions, sealed, tail } = looked;
+    manifest: &mut Manifest,
+    is_changed: bool,
+) -> Result<(Catalog, Vec<Repair>)> {
+    let Looked { index, live, versions, sealed, tail, .. } = looked;
     let mut segments = Vec::new();
     for sealed in sealed {
         let path = folder.path(&segment_name(sealed.header.id));
@@ -90,13 +98,13 @@ fn repair(
     for last in backwards {
         repairs.extend(last.put_in_order(&**folder.disk())?);
     }
-    if !manifest.tail.is_empty() {
+    if is_changed || !manifest.tail.is_empty() {
         manifest.tail.clear();
         for last in &tail {
             manifest.sealed.insert(last.header.id);
             manifest.next_sequence = manifest.next_sequence.max(last.contents.footer.next_sequence);
         }
-        write_manifest(folder, &manifest)?;
+        write_manifest(folder, manifest)?;
     }
     for last in tail {
         write_hint(folder, last.header.id, last.contents.hint.as_deref());
@@ -104,6 +112,5 @@ fn repair(
         let usage = Usage::of(last.contents.fixed, last.live_bytes);
         segments.push(Segment::sealed(last.header, &last.path, map, last.contents.footer, usage));
     }
-    let catalog = Catalog::new(index, Segments::of(segments)?, versions, live);
-    Ok(Recovered { catalog, manifest, repairs, has_checkpoint })
+    Ok((Catalog::new(index, Segments::of(segments)?, versions, live), repairs))
 }

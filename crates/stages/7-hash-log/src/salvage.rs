@@ -75,8 +75,8 @@ pub fn salvage(dir: &Path, into: &Path) -> Result<Salvaged> {
     salvage_with(RealDisk::shared(), dir, into, Options::default(), &mut |_| ())
 }
 
-/// [`salvage`] on any disk, with the options of the new store. With [`Options::versions`], older versions of each key are
-/// kept as well; they are counted anew. Before each file is checked, `progress` is told how far that is.
+/// [`salvage`] on any disk, with the options of the new store. It keeps as many versions of each key as [`Options::versions`]
+/// says, or as the old one did if that can still be read; they are counted anew. Before each file is checked, `progress` is told how far that is.
 ///
 /// # Errors
 ///
@@ -100,7 +100,10 @@ pub fn salvage_with(
         }
     }
     // In the end it is synced as a whole.
-    let store = HashLog::open_on(disk, into, options.with_sync(SyncPolicy::Never))?;
+    let before = evidence.manifest.as_ref().map_or(0, |manifest| manifest.earlier_versions);
+    let versions = 1 + usize::from(options.earlier_versions(before));
+    let options = options.with_sync(SyncPolicy::Never).with_versions(versions);
+    let store = HashLog::open_on(disk, into, options)?;
     let records = wreck.replay(&store)?;
     store.sync()?;
     let keys = store.stats()?.live_keys;

@@ -22,7 +22,7 @@ impl Store {
     /// The store of this moment. Writers wait while the index is copied, some ten nanoseconds a key.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let unchanged = self.published_or_poisoned_writer()?;
-        Snapshot::of(&self.catalog, self.options.versions, unchanged)
+        Snapshot::of(&self.catalog, unchanged)
     }
 }
 
@@ -57,14 +57,14 @@ impl Store {
 
 impl Snapshot {
     /// What the catalog shows. While `unchanged` is held nobody changes it; it is given back as early as can be.
-    pub(crate) fn of<G>(catalog: &Catalog, versions: usize, unchanged: G) -> Result<Self> {
+    pub(crate) fn of<G>(catalog: &Catalog, unchanged: G) -> Result<Self> {
         let segments = catalog.segments();
         let mut places = Vec::new();
         for shard in catalog.index().shards().flatten() {
             places.extend(shard.table().slots().filter_map(|slot| Some((slot.print(), slot.location()?))));
         }
         drop(unchanged);
-        if versions > 1 {
+        if catalog.versions() > 1 {
             keep_newest(&mut places, &segments)?;
         }
         let mut places: Vec<Location> = places.into_iter().map(|(_, place)| place).collect();

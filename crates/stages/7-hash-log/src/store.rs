@@ -47,6 +47,8 @@ pub(crate) struct Store {
     pub(crate) catalog: Catalog,
     /// What every segment is marked with.
     pub(crate) mark: u32,
+    /// Which manifest the checkpoint belongs to that the index was taken from.
+    pub(crate) checkpoint_of: Option<u32>,
 }
 
 /// What only one thread at a time may change: the end of the log.
@@ -102,6 +104,7 @@ impl Store {
             commits: Commits::beginning_at(recovered.manifest.next_sequence),
             writer: Mutex::new(writer),
             mark: recovered.manifest.mark(),
+            checkpoint_of: recovered.checkpoint_of,
             list: Mutex::new(recovered.manifest),
             catalog: recovered.catalog,
         }

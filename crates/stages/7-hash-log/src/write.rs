@@ -130,7 +130,7 @@ impl Store {
 
     /// The writer's lock; with everything in the index if versions are counted.
     fn writer_for_versions(&self) -> Result<MutexGuard<'_, Writer>> {
-        if self.options.versions > 1 { self.published_writer() } else { self.writer() }
+        if self.catalog.versions() > 1 { self.published_writer() } else { self.writer() }
     }
 
     /// Returns when what was written is as durable as the policy says, and can be seen.
@@ -204,7 +204,7 @@ impl Store {
 
     /// The number that the next version of `key` has, if versions are kept.
     fn next_version(&self, key: &[u8]) -> Result<Option<u64>> {
-        if self.options.versions <= 1 {
+        if self.catalog.versions() <= 1 {
             return Ok(None);
         }
         // One that was written when versions were not kept counts as the first.
@@ -214,7 +214,7 @@ impl Store {
 
     /// The same in a batch, which may have written the key before.
     fn next_version_in<'b>(&self, key: &'b [u8], versions: &mut Versions<'b>) -> Result<Option<u64>> {
-        if self.options.versions <= 1 {
+        if self.catalog.versions() <= 1 {
             return Ok(None);
         }
         let version = match versions.get(key) {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logladder_disk::{OpenOn, RecordingDisk};
-use logladder_engine::{Engine, History, Iterate, Open};
-use logladder_hash_log::{Compaction, HashLog, Hints, Options};
+use logladder_engine::{Compact, Engine, History, Iterate, Open};
+use logladder_hash_log::{Compaction, HashLog, Hints, Options, check_with};
 
 const DIR: &str = "/store";
 
@@ -118,6 +118,31 @@ fn the_first_write_takes_the_checkpoint_away_and_closing_brings_one_back() {
     assert_eq!(contents(&store), expected);
     Box::new(store).close().unwrap();
     assert!(bytes_of(&disk, &checkpoint()).is_some());
+    assert_eq!(contents(&open(&disk)), expected);
+}
+
+#[test]
+fn closing_leaves_a_checkpoint_of_what_compaction_alone_has_changed() {
+    let (disk, expected) = closed();
+    let before = bytes_of(&disk, &checkpoint()).unwrap();
+    let store = open(&disk);
+    store.compact().unwrap();
+    Box::new(store).close().unwrap();
+    assert_ne!(bytes_of(&disk, &checkpoint()).unwrap(), before);
+    let report = check_with(Arc::new(disk.clone()), Path::new(DIR), &mut |_| ()).unwrap();
+    assert_eq!(report.problems, [], "it belongs to the segments that are there");
+    assert_eq!(contents(&open(&disk)), expected);
+}
+
+#[test]
+fn closing_replaces_a_damaged_checkpoint_even_if_nothing_was_written() {
+    let (disk, expected) = closed();
+    let good = bytes_of(&disk, &checkpoint()).unwrap();
+    let mut tree = disk.tree();
+    tree.put(&checkpoint(), good[..good.len() - 1].to_vec());
+    let disk = RecordingDisk::from_tree(tree);
+    Box::new(open(&disk)).close().unwrap();
+    assert!(bytes_of(&disk, &checkpoint()).unwrap() == good);
     assert_eq!(contents(&open(&disk)), expected);
 }
 

@@ -69,7 +69,7 @@ pub(crate) fn memory(options: Options) -> Running {
 pub(crate) fn with_history() -> Running {
     let folder = tempfile::tempdir().unwrap();
     let mut options = logladder::hash_log::Options::default();
-    options.versions = 100;
+    options.versions = Some(100);
     let engine = <logladder::hash_log::HashLog as logladder::Open>::open(folder.path(), options).unwrap();
     serve(Box::new(engine), self::options(), folder)
 }

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | 0 | 4 | `LLHM` |
 //! | 4 | 2 | the format version |
-//! | 6 | 2 | zeros |
+//! | 6 | 2 | how many earlier versions of each key are kept, besides the newest; zero was always here at first |
 //! | 8 | 16 | the key of the hash that the index uses, chosen at random when the store was made |
 //! | 24 | 8 | the number that the next segment will have |
 //! | 32 | 8 | a sequence number that is above every one in a sealed segment |
@@ -37,6 +37,8 @@ pub(crate) const UNFINISHED_COPY: &[u8] =
 pub(crate) struct Manifest {
     /// The key of the hash that the index uses.
     pub(crate) hash_key: [u8; 16],
+    /// How many versions of each key are kept besides the newest.
+    pub(crate) earlier_versions: u16,
     /// Those that are whole, and on the disk.
     pub(crate) sealed: BTreeSet<u64>,
     /// Those behind them in the log, that may not be. The last is the one that is appended to.
@@ -52,7 +54,7 @@ impl Manifest {
     /// A store without a segment. The numbers begin at 1, so that 0 can mean "none".
     pub(crate) fn empty(hash_key: [u8; 16]) -> Self {
         let (sealed, tail) = (BTreeSet::new(), BTreeSet::new());
-        Self { hash_key, sealed, tail, next_segment: 1, next_sequence: 1 }
+        Self { hash_key, earlier_versions: 0, sealed, tail, next_segment: 1, next_sequence: 1 }
     }
 
     /// What every segment of the store is marked with.
@@ -68,7 +70,7 @@ impl Manifest {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-        bytes.extend_from_slice(&[0; 2]);
+        bytes.extend_from_slice(&self.earlier_versions.to_le_bytes());
         bytes.extend_from_slice(&self.hash_key);
         let counts = [self.sealed.len() as u64, self.tail.len() as u64];
         let numbers = [self.next_segment, self.next_sequence].into_iter().chain(counts);
@@ -105,7 +107,7 @@ impl Manifest {
                 supported: FORMAT_VERSION.into(),
             });
         }
-        let _zeros = fields.u16().ok_or_else(cut)?;
+        let earlier_versions = fields.u16().ok_or_else(cut)?;
         let hash_key = fields.array().ok_or_else(cut)?;
         let next_segment = fields.u64().ok_or_else(cut)?;
         let next_sequence = fields.u64().ok_or_else(cut)?;
@@ -118,7 +120,7 @@ impl Manifest {
             }
         }
         let [sealed, tail] = lists;
-        let manifest = Self { hash_key, sealed, tail, next_segment, next_sequence };
+        let manifest = Self { hash_key, earlier_versions, sealed, tail, next_segment, next_sequence };
         if !fields.is_at_end() || !manifest.is_consistent(counts) {
             return Err(damaged(8, "the numbers in the manifest contradict each other"));
         }
@@ -139,6 +141,7 @@ mod tests {
     fn example() -> Manifest {
         Manifest {
             hash_key: *b"sixteen bytes it",
+            earlier_versions: 2,
             sealed: BTreeSet::from([2, 5]),
             tail: BTreeSet::from([7, 9]),
             next_segment: 10,

@@ -1,0 +1,114 @@
+//! How many versions a store keeps is remembered by the store.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use logladder_engine::{Backup, Compact, Engine, Open};
+use logladder_hash_log::{Compaction, HashLog, Options, Reader, salvage};
+
+const KEY: &[u8] = b"key";
+
+fn options() -> Options {
+    Options::default().with_segment_bytes(300).with_compaction(Compaction::OnDemand)
+}
+
+/// The values of the key, the newest first, or none if the store keeps no history.
+fn values(store: &HashLog) -> Option<Vec<u8>> {
+    let mut values = Vec::new();
+    store
+        .as_history()?
+        .versions(KEY, &mut |version| {
+            values.extend_from_slice(version.value.unwrap_or(b"-"));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    Some(values)
+}
+
+/// A store that was told to keep three versions, and closed.
+fn store_of_three(dir: &Path) {
+    let store = HashLog::open(dir, options().with_versions(3)).unwrap();
+    for value in [b"1", b"2", b"3", b"4"] {
+        store.set(KEY, value).unwrap();
+    }
+    Box::new(store).close().unwrap();
+}
+
+#[test]
+fn a_store_that_is_opened_without_a_word_of_versions_keeps_as_many_as_before() {
+    let dir = tempfile::tempdir().unwrap();
+    store_of_three(dir.path());
+    for (added, expected) in [(b"5", b"543"), (b"6", b"654")] {
+        let store = HashLog::open(dir.path(), options()).unwrap();
+        store.set(KEY, added).unwrap();
+        store.compact().unwrap();
+        assert_eq!(values(&store).unwrap(), expected);
+        Box::new(store).close().unwrap();
+    }
+}
+
+#[test]
+fn a_new_store_keeps_one_version_of_each_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = HashLog::open(dir.path(), options()).unwrap();
+    assert!(store.as_history().is_none());
+}
+
+#[test]
+fn the_number_that_was_said_last_is_the_one_that_is_remembered() {
+    let dir = tempfile::tempdir().unwrap();
+    store_of_three(dir.path());
+    let store = HashLog::open(dir.path(), options().with_versions(2)).unwrap();
+    assert_eq!(values(&store).unwrap(), b"43");
+    // Killed: nothing is written at a clean close that was not there before.
+    drop(store);
+    let store = HashLog::open(dir.path(), options()).unwrap();
+    store.set(KEY, b"5").unwrap();
+    assert_eq!(values(&store).unwrap(), b"54");
+    drop(store);
+    let store = HashLog::open(dir.path(), options().with_versions(1)).unwrap();
+    assert!(store.as_history().is_none());
+    drop(store);
+    let store = HashLog::open(dir.path(), options()).unwrap();
+    assert!(store.as_history().is_none());
+}
+
+#[test]
+fn a_store_without_a_single_write_remembers_it_from_its_first_write_on() {
+    let dir = tempfile::tempdir().unwrap();
+    Box::new(HashLog::open(dir.path(), options().with_versions(3)).unwrap()).close().unwrap();
+    store_of_three(dir.path());
+    assert_eq!(values(&HashLog::open(dir.path(), options()).unwrap()).unwrap(), b"432");
+}
+
+#[test]
+fn a_backup_keeps_as_many_versions_as_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, copy) = (dir.path().join("store"), dir.path().join("copy"));
+    store_of_three(&store);
+    HashLog::open(&store, options()).unwrap().backup(&copy).unwrap();
+    assert_eq!(values(&HashLog::open(&copy, options()).unwrap()).unwrap(), b"432");
+}
+
+#[test]
+fn what_is_salvaged_keeps_as_many_versions_as_the_damaged_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    store_of_three(&old);
+    salvage(&old, &new).unwrap();
+    assert_eq!(values(&HashLog::open(&new, options()).unwrap()).unwrap(), b"432");
+}
+
+#[test]
+fn a_reader_beside_the_writer_does_not_change_how_many_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    store_of_three(dir.path());
+    let store = HashLog::open(dir.path(), options()).unwrap();
+    let reader = Reader::open(dir.path(), options().with_versions(1)).unwrap();
+    assert_eq!(reader.get(KEY).unwrap().unwrap(), b"4");
+    store.set(KEY, b"5").unwrap();
+    store.compact().unwrap();
+    assert_eq!(values(&store).unwrap(), b"543");
+}
