@@ -54,7 +54,8 @@ pub(crate) struct StoreArguments {
     /// [default: always; for import: never]
     #[arg(long, global = true, value_name = "WHEN", value_parser = sync_policy)]
     pub(crate) sync: Option<SyncPolicy>,
-    /// How many versions of each key are kept from now on (hash-log); if not said, as many as before
+    /// How many versions of each key are kept from now on (hash-log; if not said, as many as before); 2 or more: show
+    /// those that are still in the log (replay-log)
     #[arg(
         long,
         global = true,

@@ -16,6 +16,7 @@ mod care;
 mod inspect;
 mod keys;
 mod outcome;
+mod owner;
 mod repl;
 mod serve;
 mod shell;

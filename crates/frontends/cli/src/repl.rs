@@ -6,6 +6,7 @@
 mod completion;
 mod words;
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ use crate::arguments::StoreArguments;
 use crate::bytes::{Typed, as_json, count, shown};
 use crate::keys::{Listing, for_each_entry, print_stats};
 use crate::outcome::{Answer, Refusal, is_broken_pipe};
+use crate::store::News;
 
 const PROMPT: &str = "> ";
 /// How many keys `scan` prints at most.
@@ -56,7 +58,7 @@ enum Next {
 
 impl Repl {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
-        let engine = arguments.open_aloud()?;
+        let engine = arguments.open_saying(|news| news.remark())?;
         let is_typed = io::stdin().is_terminal();
         let refused = if is_typed { typed(&*engine, out).map(|()| 0) } else { self.piped(&*engine, out) };
         engine.close()?;
@@ -132,7 +134,7 @@ fn one(engine: &dyn Engine, line: &str, out: &mut dyn Write) -> Result<Next> {
         None => {}
         Some(Deed::Set(key, value)) => engine.set(&key, &value)?,
         Some(Deed::Get(key)) => match engine.get(&key)? {
-            Some(value) => writeln!(out, "{}", as_json(&value))?,
+            Some(value) => writeln!(out, "{}", seen(&value))?,
             None => writeln!(out, "(nil)")?,
         },
         Some(Deed::Del(key)) => engine.delete(&key)?,
@@ -144,10 +146,24 @@ fn one(engine: &dyn Engine, line: &str, out: &mut dyn Write) -> Result<Next> {
     Ok(Next::Line)
 }
 
+/// A value as JSON for a terminal, which JSON leaves some control characters to.
+fn seen(value: &[u8]) -> String {
+    let mut text = String::new();
+    for letter in as_json(value).chars() {
+        if letter.is_control() {
+            // Writing to a string cannot fail. Such a letter stands inside a JSON string.
+            let _ = write!(text, "\\u{:04x}", u32::from(letter));
+        } else {
+            text.push(letter);
+        }
+    }
+    text
+}
+
 fn scan(engine: &dyn Engine, prefix: Vec<u8>, out: &mut dyn Write) -> Result<()> {
     let listing = Listing { prefix: Some(Typed(prefix)), limit: Some(SCANNED), sorted: true };
     let all = for_each_entry(engine, &listing, &mut |key, value| {
-        writeln!(out, "{}\t{}", shown(key), as_json(value))?;
+        writeln!(out, "{}\t{}", shown(key), seen(value))?;
         Ok(())
     })?;
     if all > SCANNED as u64 {

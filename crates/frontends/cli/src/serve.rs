@@ -3,6 +3,8 @@
 //! The first line of standard output is the address, for whoever asked for any free port. The log goes to standard
 //! error: what opening read, start, each request, shutdown.
 
+mod open_files;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,8 +14,11 @@ use anyhow::{Context, Result};
 use clap::Args;
 use logladder_server::{LogFormat, Options, ServeError, Server, Token, close, start_logging, stop_signal};
 
+use tracing::{info, warn};
+
 use crate::arguments::StoreArguments;
 use crate::outcome::{Answer, Refusal};
+use crate::store::News;
 
 /// How long a call of the engine may go on when the server has ended.
 const LAST_CALLS: Duration = Duration::from_secs(10);
@@ -46,10 +51,19 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
-        let options = self.options()?;
+        let mut options = self.options()?;
         let format = if arguments.json { LogFormat::Json } else { LogFormat::Human };
         start_logging(format, &self.log).map_err(|error| Refusal::Usage(format!("--log: {error}")))?;
-        let engine = Arc::new(arguments.open_aloud()?);
+        if let Some(fewer) = open_files::room_for(options.max_connections) {
+            warn!(
+                "This process may open so few files that {fewer} connections are the most: raise `ulimit -n`"
+            );
+            options.max_connections = fewer;
+        }
+        let engine = Arc::new(arguments.open_saying(|news| match news {
+            News::Repaired(what) => warn!("Repaired: {what}"),
+            News::Replayed(what) => info!("{what}"),
+        })?);
         let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the server")?;
         let served = runtime.block_on(async {
             let server = Server::bind(Arc::clone(&engine), options).await?;

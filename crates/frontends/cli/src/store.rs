@@ -13,6 +13,7 @@ use logladder_engine::{Backup, Changes, Compact, Expire, History, Iterate};
 
 use crate::arguments::StoreArguments;
 use crate::outcome::Refusal;
+use crate::owner::owner_of;
 use crate::remark;
 
 /// The stage of a new store, if none is asked for.
@@ -70,27 +71,34 @@ impl StoreArguments {
         let engine =
             self.wait_for(|| open_stage(stage, RealDisk::shared(), &self.dir, sync, self.versions))?;
         for repair in engine.repairs() {
-            remark(&format!("repaired: {repair}"));
+            News::Repaired(&repair.to_string()).remark();
         }
         Ok(engine)
     }
 
-    /// The same, and the stage says what it read, if it has something to say.
+    /// The same, and `say` gets what opening repaired, and what a stage that replays its log has read.
     ///
     /// # Errors
     ///
     /// As [`open_or_make`](Self::open_or_make).
-    pub(crate) fn open_aloud(&self) -> Result<Box<dyn Engine>> {
-        if self.stage()?.name != REPLAYING_STAGE {
-            return self.open_or_make();
+    pub(crate) fn open_saying(&self, say: impl Fn(News<'_>)) -> Result<Box<dyn Engine>> {
+        let (stage, sync, versions) = (self.stage()?, self.sync.unwrap_or_default(), self.versions);
+        let mut replayed = None;
+        let engine: Box<dyn Engine> = self.wait_for(|| {
+            if stage.name != REPLAYING_STAGE {
+                return open_stage(stage, RealDisk::shared(), &self.dir, sync, versions);
+            }
+            let store = replay_log::ReplayLog::open(&self.dir, replay_options(sync, versions))?;
+            replayed = Some(store.replay().to_string());
+            Ok(Box::new(store))
+        })?;
+        for repair in engine.repairs() {
+            say(News::Repaired(&repair.to_string()));
         }
-        let options = replay_log::Options::default().with_sync(self.sync.unwrap_or_default());
-        let store = self.wait_for(|| replay_log::ReplayLog::open(&self.dir, options.clone()))?;
-        for repair in store.repairs() {
-            remark(&format!("repaired: {repair}"));
+        if let Some(replayed) = &replayed {
+            say(News::Replayed(replayed));
         }
-        remark(&store.replay().to_string());
-        Ok(Box::new(store))
+        Ok(engine)
     }
 
     /// Does `open` again for as long as another process has the store open, and the user wants to wait.
@@ -103,6 +111,14 @@ impl StoreArguments {
         loop {
             match open() {
                 Err(Error::Locked { .. }) if begun.elapsed() < self.wait => thread::sleep(NEXT_TRY),
+                Err(Error::Locked { path }) => {
+                    let owner = owner_of(&path);
+                    let error = anyhow::Error::from(Error::Locked { path });
+                    return Err(match owner {
+                        Some(owner) => error.context(format!("{owner} has this store open")),
+                        None => error,
+                    });
+                }
                 other => return Ok(other?),
             }
         }
@@ -130,6 +146,25 @@ impl StoreArguments {
             return Err(Refusal::Store(what).into());
         }
         Ok(())
+    }
+}
+
+/// What opening a store has to say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum News<'n> {
+    /// Something was mended.
+    Repaired(&'n str),
+    /// So much was read.
+    Replayed(&'n str),
+}
+
+impl News<'_> {
+    /// Says it on standard error.
+    pub(crate) fn remark(self) {
+        match self {
+            Self::Repaired(what) => remark(&format!("repaired: {what}")),
+            Self::Replayed(what) => remark(what),
+        }
     }
 }
 
@@ -165,6 +200,9 @@ fn open_stage(
         let options = hash_log_options(versions).with_sync(sync);
         return Ok(Box::new(hash_log::HashLog::open_on(disk, dir, options)?));
     }
+    if stage.name == REPLAYING_STAGE {
+        return Ok(Box::new(replay_log::ReplayLog::open_on(disk, dir, replay_options(sync, versions))?));
+    }
     stage.open_on(disk, dir, sync)
 }
 
@@ -172,6 +210,12 @@ fn open_stage(
 pub(crate) fn hash_log_options(versions: Option<u16>) -> hash_log::Options {
     let options = hash_log::Options::default();
     versions.map_or(options, |versions| options.with_versions(versions.into()))
+}
+
+/// The options of replay-log: a log that is to show more than one version counts all that it has.
+fn replay_options(sync: SyncPolicy, versions: Option<u16>) -> replay_log::Options {
+    let counts = versions.is_some_and(|versions| versions > 1);
+    replay_log::Options::default().with_sync(sync).with_history(counts)
 }
 
 /// Something that some stages can do and others cannot.

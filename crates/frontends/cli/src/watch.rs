@@ -3,8 +3,10 @@
 //! The store is open only while it is looked at, so that other processes can write to it in between, and it is looked
 //! at only if one of its files has changed, or some seconds have passed. A process that keeps it open, such as a server, shows its changes itself.
 
+mod remote;
+
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::thread;
@@ -12,9 +14,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Result;
 use clap::Args;
-use logladder::{Engine, Error};
-use logladder_engine::{Change, Position};
+use logladder::{Engine, Error, json};
+use logladder_engine::Position;
+use serde_json::value::RawValue;
 
+use self::remote::Remote;
 use crate::arguments::StoreArguments;
 use crate::bytes::{as_json, shown};
 use crate::outcome::Answer;
@@ -29,9 +33,15 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// What `logladder watch` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
+    /// Follow the store that a server has open, such as http://127.0.0.1:8080, rather than the one in the folder
+    #[arg(long, value_name = "URL", conflicts_with = "no_follow")]
+    url: Option<String>,
+    /// What the server asks for (with --url)
+    #[arg(long, value_name = "TOKEN", env = "LOGLADDER_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Begin behind this position, as it was printed before [default: the changes to come]
     #[arg(long, value_name = "POSITION", conflicts_with = "all")]
-    since: Option<String>,
+    since: Option<Position>,
     /// Begin with the oldest change that is still in the log
     #[arg(long)]
     all: bool,
@@ -45,14 +55,20 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
-        let mut left = self.count.unwrap_or(u64::MAX);
-        let mut engine = arguments.open()?;
+        let mut printer =
+            Printer { left: self.count.unwrap_or(u64::MAX), as_lines_of_json: arguments.json, out };
+        if let Some(url) = &self.url {
+            let since =
+                self.since.map(|position| position.to_string()).or(self.all.then(|| "start".to_owned()));
+            return Remote::new(url, self.token.as_deref(), since)?.follow(&mut printer);
+        }
+        let mut engine = arguments.open().map_err(with_the_way_to_a_server)?;
         let mut position = self.begin(&*engine)?;
         loop {
-            position = show(&*engine, position, &mut left, arguments.json, out)?;
+            position = printer.show(&*engine, position)?;
             engine.close()?;
-            out.flush()?;
-            if left == 0 || self.no_follow {
+            printer.out.flush()?;
+            if printer.has_enough() || self.no_follow {
                 return Ok(Answer::Yes);
             }
             engine = open_when_changed(arguments)?;
@@ -61,45 +77,72 @@ impl Watch {
 
     fn begin(&self, engine: &dyn Engine) -> Result<Position> {
         let changes = store::changes(engine)?;
-        Ok(match &self.since {
-            Some(position) => position.parse()?,
+        Ok(match self.since {
+            Some(position) => position,
             None if self.all => changes.earliest_position()?,
             None => changes.position()?,
         })
     }
 }
 
-/// Prints what is behind `position`, and gives the place behind that.
-fn show(
-    engine: &dyn Engine,
-    position: Position,
-    left: &mut u64,
+/// Where changes are printed, and how many more.
+pub(crate) struct Printer<'o> {
+    left: u64,
     as_lines_of_json: bool,
-    out: &mut dyn Write,
-) -> Result<Position> {
-    if *left == 0 {
-        return Ok(position);
-    }
-    let mut written = Ok(());
-    let next = store::changes(engine)?.changes(position, &mut |change| {
-        written = if as_lines_of_json { print_json(change, out) } else { print(change, out) };
-        *left -= 1;
-        if *left > 0 && written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    written?;
-    Ok(next)
+    out: &'o mut dyn Write,
 }
 
-fn print(change: &Change<'_>, out: &mut dyn Write) -> std::io::Result<()> {
-    match change.value {
-        Some(value) => writeln!(out, "{}\tset\t{}\t{}", change.next, shown(change.key), shown(value)),
-        None => writeln!(out, "{}\tdel\t{}", change.next, shown(change.key)),
+impl Printer<'_> {
+    fn has_enough(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Prints what is behind `position` in a store, and gives the place behind that.
+    fn show(&mut self, engine: &dyn Engine, position: Position) -> Result<Position> {
+        if self.has_enough() {
+            return Ok(position);
+        }
+        let mut written = Ok(());
+        let next = store::changes(engine)?.changes(position, &mut |change| {
+            written = self.print(change.key, change.value, &change.next.to_string());
+            if written.is_ok() && !self.has_enough() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        written?;
+        Ok(next)
+    }
+
+    fn print(&mut self, key: &[u8], value: Option<&[u8]>, next: &str) -> io::Result<()> {
+        self.left -= 1;
+        match value {
+            _ if self.as_lines_of_json => {
+                let value = value.map_or_else(|| "null".to_owned(), as_json);
+                writeln!(self.out, r#"{{"position":"{next}","key":{},"value":{value}}}"#, as_json(key))
+            }
+            Some(value) => writeln!(self.out, "{next}\tset\t{}\t{}", shown(key), shown(value)),
+            None => writeln!(self.out, "{next}\tdel\t{}", shown(key)),
+        }
+    }
+
+    /// The same for a change that came as JSON. It is seen at once.
+    fn print_text(&mut self, key: &RawValue, value: Option<&RawValue>, next: &str) -> Result<()> {
+        let value = value.map(json::decode_raw).transpose()?;
+        self.print(&json::decode_raw(key)?, value.as_deref(), next)?;
+        Ok(self.out.flush()?)
     }
 }
 
-fn print_json(change: &Change<'_>, out: &mut dyn Write) -> std::io::Result<()> {
-    let value = change.value.map_or_else(|| "null".to_owned(), as_json);
-    writeln!(out, r#"{{"position":"{}","key":{},"value":{value}}}"#, change.next, as_json(change.key))
+/// A store that is in use may be in use by a server.
+fn with_the_way_to_a_server(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(Error::Locked { .. }) => error.context(
+            "a server shows the changes of its store: `logladder watch --url http://127.0.0.1:8080`",
+        ),
+        _ => error,
+    }
 }
 
 fn open_when_changed(arguments: &StoreArguments) -> Result<Box<dyn Engine>> {
@@ -114,7 +157,10 @@ fn open_when_changed(arguments: &StoreArguments) -> Result<Box<dyn Engine>> {
         match arguments.open() {
             Err(error) if matches!(error.downcast_ref(), Some(Error::Locked { .. })) => {
                 if !is_told {
-                    remark("the store is open in another process: its changes are shown when it is closed");
+                    remark(
+                        "the store is open in another process: its changes are shown when it is closed; a server shows \
+                         them at once (--url)",
+                    );
                     is_told = true;
                 }
             }

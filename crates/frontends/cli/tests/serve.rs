@@ -1,79 +1,16 @@
-//! The server as a process: the session of the append-only file, its end by a signal, and its death.
+//! The server as a process: the session of the append-only file, what it logs, and what it refuses to begin with.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+mod running;
+
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A server of its own, killed if the test does not end it.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Server {
-    /// Its log goes into a pipe that is read at the end, so let it log little.
-    fn start(dir: &Path, arguments: &[&str], log: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_logladder"))
-            .env_remove("LOGLADDER_TOKEN")
-            .arg("--dir")
-            .arg(dir)
-            .args(arguments)
-            .args(["serve", "--addr", "127.0.0.1:0", "--log", log])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line:?}")).to_owned();
-        Self { process, address }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-    }
-
-    /// The status of an answer, and its body.
-    fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
-        let mut stream = self.connect();
-        let len = body.len();
-        // In one piece, so that no piece waits for the other's receipt.
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {len}\r\n\r\n{body}"
-        );
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.trim_end().to_owned())
-    }
-
-    /// Ends it by a signal, and says how it ended and what it had logged.
-    fn end(mut self, signal: &str) -> (ExitStatus, String) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-        let mut log = String::new();
-        self.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        (self.process.wait().unwrap(), log)
-    }
-}
+use running::{Answer, Server, logladder};
+use serde_json::Value;
 
 #[test]
 fn two_runs_over_the_append_only_file_go_as_its_document_says() {
@@ -104,52 +41,175 @@ fn two_runs_over_the_append_only_file_go_as_its_document_says() {
     assert!(log.contains("Loaded 1 operations from AOF file"), "{log}");
 }
 
+/// Some requests, each with its method, its path and the length of its answer.
+fn asked(server: &Server) -> Vec<(&'static str, &'static str, Answer, u64)> {
+    let ask = |method, path, body| (method, path, server.answer(method, path, body));
+    let requests = [
+        (ask("POST", "/set", r#"{"key":"name","value":"John"}"#), 30),
+        (ask("GET", "/get/name", ""), 30),
+        (ask("DELETE", "/del/name", ""), 0),
+        (ask("GET", "/get/name?a%20b", ""), 45),
+        (ask("BREW", "/nowhere", ""), 68),
+    ];
+    requests.into_iter().map(|((method, path, answer), bytes)| (method, path, answer, bytes)).collect()
+}
+
 #[test]
-fn a_server_that_is_killed_under_load_has_kept_every_write_that_it_answered() {
-    for stage in ["replay-log", "hash-log"] {
-        let folder = tempfile::tempdir().unwrap();
-        let mut server = Server::start(folder.path(), &["--stage", stage, "--sync", "never"], "warn");
-        let mut answered = 0;
-        let mut stream = server.connect();
-        let mut write = |number: u32| {
-            let head = "host: localhost\r\ncontent-length: 5\r\n\r\nvalue";
-            let request = format!("PUT /v1/keys/{number} HTTP/1.1\r\n{head}");
-            stream.write_all(request.as_bytes()).unwrap();
-            let mut answer = [0; 512];
-            let len = stream.read(&mut answer).unwrap();
-            assert!(answer[..len].starts_with(b"HTTP/1.1 204"), "{}", answer[..len].escape_ascii());
-        };
-        for number in 0..500 {
-            write(number);
-            answered = number;
-        }
-        server.process.kill().unwrap();
-        server.process.wait().unwrap();
-        let again = Server::start(folder.path(), &[], "warn");
-        for number in 0..=answered {
-            assert_eq!(again.ask("GET", &format!("/v1/keys/{number}"), ""), (200, "value".to_owned()));
-        }
+fn the_log_for_people_has_a_line_for_start_each_request_and_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--stage", "replay-log"], "info");
+    let address = server.address.clone();
+    let asked = asked(&server);
+    let (ended, log) = server.end("-TERM");
+    assert!(ended.success(), "{log}");
+    // Each begins with its time, which is of no interest here, and its level.
+    let mut lines = log.lines().map(|line| line.split_once("  INFO ").unwrap_or_else(|| panic!("{line}")).1);
+    assert_eq!(lines.next().unwrap(), "AOF file is empty, starting with empty database");
+    let started = format!("Starting server on http://{address}, over a store of the stage replay-log");
+    assert_eq!(lines.next().unwrap(), started);
+    for (method, path, answer, bytes) in asked {
+        let (said, took) = lines.next().unwrap().rsplit_once(' ').unwrap();
+        let Answer { status, peer, .. } = answer;
+        let expected =
+            format!("\"{method} http://localhost{path} HTTP/1.1\" from {peer} - {status} {bytes}B in");
+        assert_eq!(said, expected);
+        assert!(took.ends_with('s') && took.starts_with(|first: char| first.is_ascii_digit()), "{took}");
     }
+    assert_eq!(lines.next().unwrap(), "Shutting down server...");
+    assert_eq!(lines.next().unwrap(), "The server has stopped, and the store is synced");
+    assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn the_log_for_programs_is_json_in_every_line_with_each_part_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &["--stage", "replay-log", "--json"], "info");
+    let asked = asked(&server);
+    let (ended, log) = server.end("-INT");
+    assert!(ended.success(), "{log}");
+    let mut lines =
+        log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{line}")));
+    let mut message = || lines.next().unwrap()["message"].as_str().unwrap().to_owned();
+    assert_eq!(message(), "AOF file is empty, starting with empty database");
+    assert!(message().starts_with("Starting server on http://127.0.0.1:"));
+    for (method, path, answer, bytes) in asked {
+        let line = lines.next().unwrap();
+        assert_eq!(line["target"], "logladder::access");
+        assert_eq!(line["method"], method);
+        assert_eq!(line["url"], format!("http://localhost{path}"));
+        assert_eq!(line["peer"], answer.peer.to_string());
+        assert_eq!(line["status"], answer.status);
+        assert_eq!(line["bytes"], bytes);
+        assert!(line["seconds"].as_f64().unwrap() > 0.0 && line["timestamp"].is_string(), "{line}");
+    }
+    assert_eq!(lines.next().unwrap()["message"], "Shutting down server...");
+    assert_eq!(lines.next().unwrap()["message"], "The server has stopped, and the store is synced");
+    assert_eq!(lines.next(), None);
+}
+
+#[test]
+fn a_torn_end_of_the_log_is_mended_at_the_start_and_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    Server::start(folder.path(), &["--stage", "replay-log"], "warn").end("-TERM");
+    let aof = folder.path().join("appendonly-0000000001.aof");
+    let mut file = std::fs::OpenOptions::new().append(true).open(aof).unwrap();
+    file.write_all(b"{\"operation\":\"SET\",\"key\":\"na").unwrap();
+    let server = Server::start(folder.path(), &["--json"], "info");
+    let (ended, log) = server.end("-TERM");
+    assert!(ended.success(), "{log}");
+    let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!(first["level"], "WARN");
+    assert!(first["message"].as_str().unwrap().starts_with("Repaired: "), "{first}");
+}
+
+/// How `logladder serve` ends that does not begin.
+fn refused(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = logladder().arg("--dir").arg(dir).args(arguments).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[test]
 fn a_port_in_use_and_an_address_without_a_token_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let first = Server::start(&folder.path().join("one"), &[], "warn");
-    let refused = |address: &str| {
-        let output = Command::new(env!("CARGO_BIN_EXE_logladder"))
-            .env_remove("LOGLADDER_TOKEN")
-            .arg("--dir")
-            .arg(folder.path().join("two"))
-            .args(["serve", "--addr", address])
-            .output()
-            .unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
-    };
-    let (code, message) = refused(&first.address);
+    let two = folder.path().join("two");
+    let (code, message) = refused(&two, &["serve", "--addr", &first.address]);
     assert_eq!(code, Some(3), "{message}");
     assert!(message.contains("cannot listen at") && message.contains("name another"), "{message}");
-    let (code, message) = refused("0.0.0.0:0");
+    let (code, message) = refused(&two, &["serve", "--addr", "0.0.0.0:0"]);
     assert_eq!(code, Some(2), "{message}");
     assert!(message.contains("a token is needed"), "{message}");
+}
+
+#[test]
+fn a_store_that_a_server_has_open_is_refused_with_its_process_and_the_way_to_watch_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[], "warn");
+    let serve = ["--wait", "0s", "serve", "--addr", "127.0.0.1:0"];
+    for arguments in [&serve[..], &["--wait", "0s", "get", "a"], &["--wait", "0s", "watch"]] {
+        let (code, message) = refused(folder.path(), arguments);
+        assert_eq!(code, Some(3), "{message}");
+        assert!(message.contains("LOGLADDER is locked"), "{message}");
+        assert_eq!(message.contains("logladder watch --url"), arguments.contains(&"watch"), "{message}");
+        if cfg!(target_os = "linux") {
+            let owner = format!("process {} (logladder) has this store open", server.process.id());
+            assert!(message.contains(&owner), "{message}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_stage_and_a_folder_of_another_stage_are_refused_and_nothing_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    Server::start(folder.path(), &["--stage", "scan-log"], "warn").end("-TERM");
+    let files = || {
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    };
+    let before = files();
+    let (code, message) = refused(folder.path(), &["--stage", "hash-log", "serve", "--addr", "127.0.0.1:0"]);
+    assert_eq!(code, Some(3), "{message}");
+    assert!(message.contains("it holds a store of stage scan-log"), "{message}");
+    let (code, message) = refused(folder.path(), &["--stage", "btree", "serve", "--addr", "127.0.0.1:0"]);
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("there is no stage `btree`") && message.contains("7 hash-log"), "{message}");
+    assert_eq!(files(), before);
+}
+
+#[test]
+fn a_server_that_may_open_few_files_turns_clients_away_and_keeps_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    let script =
+        "ulimit -n 64; exec \"$0\" --dir \"$1\" --stage hash-log serve --addr 127.0.0.1:0 --log error";
+    command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_logladder")).arg(folder.path());
+    let server = Server::of(command);
+    let mut held = Vec::new();
+    let mut turned_away = 0;
+    for _ in 0..100 {
+        let mut stream = server.connect();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        match &status[9..] {
+            b"200" => held.push(stream),
+            b"503" => turned_away += 1,
+            other => panic!("{}", other.escape_ascii()),
+        }
+    }
+    assert!(turned_away > 0 && !held.is_empty());
+    // With all places taken there are files left for the store.
+    let put = b"PUT /v1/keys/a?sync=true HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nv";
+    let mut answer = [0; 4096];
+    held[0].write_all(put).unwrap();
+    let text = loop {
+        let len = held[0].read(&mut answer).unwrap();
+        let text = answer[..len].escape_ascii().to_string();
+        if text.contains("HTTP/1.1 204") || len == 0 || text.contains("HTTP/1.1 5") {
+            break text;
+        }
+    };
+    assert!(text.contains("HTTP/1.1 204"), "{text}");
 }

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::answer::{Refusal, raw};
 use crate::app::{App, Life};
 use crate::capability::Capability;
+use crate::document::{JsonKey, JsonValue};
 
 /// How much is read ahead of a watcher at most: so much, or one change if that is larger.
 const MOST_CHANGES: usize = 256;
@@ -22,11 +23,11 @@ const MOST_BYTES: usize = 1 << 20;
 /// One set or delete.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChangeBody {
-    #[schema(value_type = String)]
+    #[schema(value_type = JsonKey)]
     key: Box<RawValue>,
     /// The value from then on; absent if the key was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = Option<JsonValue>, nullable = false)]
     value: Option<Box<RawValue>>,
     deleted: bool,
     /// How many changes the store has seen with this one. It goes up by one with each.
@@ -121,7 +122,7 @@ impl Feed {
 fn read(engine: &dyn Engine, since: Position) -> Result<Vec<Event>, Refusal> {
     let changes = engine.as_changes().ok_or_else(|| Capability::Changes.lacking(engine))?;
     let (mut events, mut bytes, mut failed) = (Vec::new(), 0, None);
-    changes.changes(since, &mut |change| match event(change) {
+    let outcome = changes.changes(since, &mut |change| match event(change) {
         Ok(event) => {
             bytes += event.json.len();
             events.push(event);
@@ -132,8 +133,15 @@ fn read(engine: &dyn Engine, since: Position) -> Result<Vec<Event>, Refusal> {
             failed = Some(refusal);
             ControlFlow::Break(())
         }
-    })?;
-    failed.map_or(Ok(events), Err)
+    });
+    if let Some(refusal) = failed {
+        return Err(refusal);
+    }
+    // What was shown before an error is right and without a gap; the next look meets the error again.
+    if events.is_empty() {
+        outcome?;
+    }
+    Ok(events)
 }
 
 fn event(change: &Change<'_>) -> Result<Event, Refusal> {

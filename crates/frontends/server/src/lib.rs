@@ -29,6 +29,7 @@ mod answer;
 mod app;
 mod capability;
 mod connection;
+mod document;
 mod entry;
 mod feed;
 mod guard;

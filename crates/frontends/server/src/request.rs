@@ -22,6 +22,14 @@ pub(crate) fn decode(text: &str) -> Cow<'_, [u8]> {
     percent_decode_str(text).into()
 }
 
+/// The largest number that a parameter may have: numbers in other languages often end there.
+pub(crate) const LARGEST_NUMBER: u64 = i64::MAX as u64;
+
+/// The value of a parameter. Browsers and programs that fill in forms write a space as `+`, and a plus as `%2B`.
+fn decoded_value(text: &str) -> Cow<'_, [u8]> {
+    if text.contains('+') { decode(&text.replace('+', " ")).into_owned().into() } else { decode(text) }
+}
+
 /// What stands behind the `?`.
 #[derive(Debug)]
 pub(crate) struct Parameters<'u>(Vec<(&'u str, Cow<'u, [u8]>)>);
@@ -39,7 +47,7 @@ impl<'u> Parameters<'u> {
             if found.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(Refusal::bad(format!("the parameter {name:?} is given twice")));
             }
-            found.push((name, decode(value)));
+            found.push((name, decoded_value(value)));
         }
         Ok(Self(found))
     }
@@ -64,7 +72,11 @@ impl<'u> Parameters<'u> {
 
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, Refusal> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| Refusal::bad(format!("{name}={text}: not a whole number")))
+        let number = if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None };
+        match number.filter(|number| *number <= LARGEST_NUMBER) {
+            Some(number) => Ok(Some(number)),
+            None => Err(Refusal::bad(format!("{name}={text}: not a whole number up to {LARGEST_NUMBER}"))),
+        }
     }
 
     /// A limit between 1 and `most`.

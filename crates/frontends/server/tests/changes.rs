@@ -7,7 +7,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 use harness::{Running, stage};
-use tungstenite::{Message, WebSocket};
+use tungstenite::handshake::HandshakeError;
+use tungstenite::{Error, Message, WebSocket};
 
 fn socket(server: &Running, query: &str) -> WebSocket<TcpStream> {
     let url = format!("ws://{}/v1/changes{query}", server.address);
@@ -115,6 +116,79 @@ fn a_place_that_never_was_is_refused_before_anything_is_shown() {
     assert_eq!(server.get("/v1/changes?since=9999.1.9999").status, 400);
     let answer = server.send("GET", "/v1/changes", &[("connection", "upgrade"), ("upgrade", "h2c")], b"");
     assert_eq!(answer.status, 400, "{answer:?}");
+}
+
+/// The server after its log lost the first changes, and the place before them.
+fn compacted(stage: &str) -> (Running, String) {
+    let server = self::stage(stage);
+    let before = next(&mut socket(&server, ""))["position"].as_str().unwrap().to_owned();
+    write(&server, 0..100);
+    assert_eq!(server.post("/v1/compact", "").status, 200);
+    (server, before)
+}
+
+#[test]
+fn a_place_that_compaction_took_is_gone_and_the_earliest_one_is_named() {
+    for stage in ["hash-log", "replay-log"] {
+        let (server, before) = compacted(stage);
+        let answer = server.get(&format!("/v1/changes?since={before}"));
+        assert_eq!(answer.status, 410, "{stage}: {answer:?}");
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        let earliest = body["earliest"].as_str().unwrap().to_owned();
+        let url = format!("ws://{}/v1/changes?since={before}", server.address);
+        let Err(HandshakeError::Failure(Error::Http(refused))) = tungstenite::client(url, server.connect())
+        else {
+            panic!("a WebSocket from a place that is gone");
+        };
+        assert_eq!(refused.status().as_u16(), 410, "{stage}");
+        assert_eq!(refused.body().as_deref(), Some(&*answer.body), "{stage}");
+        // From the place that was named the watcher goes on.
+        let mut watcher = socket(&server, &format!("?since={earliest}"));
+        assert_eq!(next(&mut watcher)["position"].as_str(), Some(&*earliest));
+        write(&server, 100..101);
+        assert_eq!(next(&mut watcher)["value"].as_str(), Some("100"), "{stage}");
+    }
+}
+
+#[test]
+fn a_watcher_that_compaction_overtakes_is_told_at_the_end_of_its_stream() {
+    const CHANGES: usize = 32;
+    for stage in ["hash-log", "replay-log"] {
+        let server = self::stage(stage);
+        // Both take nothing yet.
+        let mut watcher = socket(&server, "?since=start");
+        let mut reader = server.connect();
+        reader.write_all(b"GET /v1/changes?since=start HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+        // More than the buffers of both ends hold.
+        for _ in 0..CHANGES {
+            assert_eq!(server.put("/v1/keys/large", &vec![b'v'; 1 << 20]).status, 204);
+        }
+        assert_eq!(server.post("/v1/compact", "").status, 200);
+
+        let mut shown = 0;
+        let end = loop {
+            let told = next(&mut watcher);
+            if told["status"].is_number() {
+                break told;
+            }
+            shown += usize::from(told["key"].is_string());
+        };
+        assert!(shown < CHANGES, "{stage}: nothing was taken from the watcher");
+        assert_eq!(end["status"], 410, "{stage}: {end}");
+        let Message::Close(Some(frame)) = watcher.read().unwrap() else { panic!("no goodbye") };
+        assert_eq!(u16::from(frame.code), 1008);
+
+        let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line == "event: error"), "{stage}");
+        let told = lines.next().unwrap();
+        let told: serde_json::Value = serde_json::from_str(told.strip_prefix("data: ").unwrap()).unwrap();
+        assert_eq!(told, end, "{stage}");
+        // Such a stream has an end.
+        assert!(lines.any(|line| line == "0"), "{stage}");
+
+        let mut again = socket(&server, &format!("?since={}", end["earliest"].as_str().unwrap()));
+        assert!(next(&mut again)["position"].is_string(), "{stage}");
+    }
 }
 
 #[test]

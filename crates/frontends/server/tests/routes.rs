@@ -304,6 +304,94 @@ fn the_document_names_routes_that_are_there() {
 }
 
 #[test]
+fn every_request_and_answer_of_the_document_has_a_body_of_a_named_form() {
+    let server = stage("hash-log");
+    let document: serde_json::Value = serde_json::from_slice(&server.get("/openapi.json").body).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut names = std::collections::BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            assert!(names.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
+            let answers = operation["responses"].as_object().unwrap();
+            let bodies = answers
+                .values()
+                .map(|answer| &answer["content"])
+                .chain([&operation["requestBody"]["content"]]);
+            for (kind, body) in bodies.filter_map(serde_json::Value::as_object).flatten() {
+                let schema = &body["schema"];
+                let is_free = path == "/openapi.json" || kind == "application/openmetrics-text";
+                assert!(schema["$ref"].is_string() || is_free, "{method} {path}: {body}");
+            }
+            for (status, answer) in answers {
+                let is_refusal = status.starts_with(['4', '5']);
+                let form =
+                    answer["content"]["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
+                assert_eq!(is_refusal, form.ends_with("/Problem"), "{method} {path} {status}");
+            }
+            let has_body = matches!(path.as_str(), "/set" | "/v1/batch") || method == "put";
+            assert_eq!(operation["requestBody"].is_object(), has_body, "{method} {path}");
+        }
+    }
+    // Every form that is named is there.
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(schemas.contains_key(name), "{name}");
+    }
+}
+
+#[test]
+fn the_document_asks_for_the_token_where_the_server_does() {
+    let mut with_token = options();
+    with_token.token = logladder_server::Token::new("secret");
+    let server = memory(with_token);
+    let answer = server.send("GET", "/openapi.json", &[("authorization", "Bearer secret")], b"");
+    let document: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(document["security"][0]["token"], serde_json::json!([]));
+    assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    assert_eq!(document["paths"]["/healthz"]["get"]["security"], serde_json::json!([]));
+    let open: serde_json::Value =
+        serde_json::from_slice(&memory(options()).get("/openapi.json").body).unwrap();
+    assert!(open["security"].is_null());
+}
+
+#[test]
+fn a_space_in_a_parameter_may_be_a_plus() {
+    let server = memory(options());
+    assert_eq!(server.put("/v1/keys/a%20b%2Bc", b"v").status, 204);
+    for query in ["prefix=a+b", "prefix=a%20b%2B", "prefix=a+b%2Bc"] {
+        assert_eq!(
+            server.get(&format!("/v1/keys?{query}")).text(),
+            "{\"keys\":[\"a b+c\"],\"cursor\":null}\n"
+        );
+    }
+    assert_eq!(server.get("/v1/keys?prefix=a%2Bb").text(), "{\"keys\":[],\"cursor\":null}\n");
+}
+
+#[test]
+fn a_key_that_an_answer_showed_can_be_sent_as_it_was_shown() {
+    let server = memory(options());
+    for path in ["%5B%22animal%22%2C1%5D", "%7B%22a%22%3A1%7D", "%FF", "text", "5"] {
+        assert_eq!(server.put(&format!("/v1/keys/{path}"), b"v").status, 204);
+        let listed: serde_json::Value = serde_json::from_slice(&server.get("/v1/keys").body).unwrap();
+        let batch = serde_json::json!({"writes": [{"key": listed["keys"][0], "delete": true}]});
+        assert_eq!(server.post("/v1/batch", &batch.to_string()).status, 200);
+        assert_eq!(server.get("/v1/keys").text(), "{\"keys\":[],\"cursor\":null}\n", "{path}");
+    }
+}
+
+#[test]
+fn numbers_are_digits_up_to_a_limit() {
+    let server = with_history();
+    for query in
+        ["at=-1", "at=%2B1", "at=+1", "at=1e3", "at=", "at=9223372036854775808", "at=99999999999999999999"]
+    {
+        assert_eq!(server.get(&format!("/v1/keys/a?{query}")).status, 400, "{query}");
+    }
+    assert_eq!(server.get("/v1/keys/a?at=9223372036854775807").status, 404);
+}
+
+#[test]
 fn requests_are_counted_by_route_and_status() {
     let server = memory(options());
     server.put("/v1/keys/secret", b"v");

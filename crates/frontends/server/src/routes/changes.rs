@@ -12,10 +12,12 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, unfold};
 use futures_util::{SinkExt, StreamExt};
+use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::answer::{Problem, Refusal, with_type};
 use crate::app::App;
+use crate::document::{LastEventId, RefusedRequest, Since};
 use crate::feed::{ChangeBody, Feed, Told};
 use crate::request::Parameters;
 
@@ -24,11 +26,13 @@ const MOST_HEARD: usize = 4096;
 
 /// Every set and delete behind a position, in order and without gaps, as long as the client listens. It goes on where it
 /// ended with the `next` of the last change that was seen.
-#[utoipa::path(get, path = "/v1/changes",
-    params(("since" = Option<String>, Query, description = "a position, or `start`; else from now on")),
+#[utoipa::path(get, path = "/v1/changes", operation_id = "follow_changes", tag = "changes", params(Since, LastEventId),
     responses((status = 101, description = "a WebSocket, a change a message"),
-        (status = 200, content_type = "text/event-stream", body = ChangeBody), (status = 400, body = Problem),
-        (status = 410, body = Problem), (status = 501, body = Problem), (status = 503, body = Problem)))]
+        (status = 200, description = "server-sent events, a change each", content_type = "text/event-stream",
+            body = ChangeBody),
+        (status = 410, description = "changes behind the position are no longer in the log", body = Problem),
+        (status = 426, description = "the WebSocket is of an unknown version", body = Problem),
+        (status = 501, description = "the stage keeps no log of changes", body = Problem), RefusedRequest))]
 pub(crate) async fn changes(
     State(app): State<Arc<App>>,
     uri: Uri,
@@ -67,7 +71,7 @@ fn events(feed: Feed) -> Response {
             }
             Ok(Told::Quiet) => (": nothing new\n\n".to_owned(), Some(feed)),
             Ok(Told::Over) => return None,
-            Err(refusal) => (format!("event: error\ndata: {}\n\n", reason(&refusal)), None),
+            Err(refusal) => (format!("event: error\ndata: {}\n\n", ending(&refusal)), None),
         };
         Some((Ok(Bytes::from(text)), more))
     });
@@ -76,8 +80,17 @@ fn events(feed: Feed) -> Response {
     response
 }
 
-fn reason(refusal: &Refusal) -> String {
-    serde_json::to_string(&refusal.problem).unwrap_or_else(|error| error.to_string())
+/// What a refusal says at the end of a stream, where there is no status to say it with any more.
+#[derive(Serialize)]
+struct Ending<'p> {
+    status: u16,
+    #[serde(flatten)]
+    problem: &'p Problem,
+}
+
+fn ending(refusal: &Refusal) -> String {
+    let ending = Ending { status: refusal.status.as_u16(), problem: &refusal.problem };
+    serde_json::to_string(&ending).unwrap_or_else(|error| error.to_string())
 }
 
 async fn follow(socket: WebSocket, mut feed: Feed) {
@@ -100,7 +113,13 @@ async fn follow(socket: WebSocket, mut feed: Feed) {
                 }
                 Ok(Told::Quiet) => if !send(&mut out, Message::Ping(Bytes::new()), &feed).await { return },
                 Ok(Told::Over) => break Some((close_code::AWAY, "the server shuts down".to_owned())),
-                Err(refusal) => break Some((close_code::POLICY, reason(&refusal))),
+                Err(refusal) => {
+                    // In a message of its own, since a close frame is too small for it.
+                    if !send(&mut out, Message::text(ending(&refusal)), &feed).await {
+                        return;
+                    }
+                    break Some((close_code::POLICY, refusal.problem.error.clone()));
+                }
             },
         }
     };

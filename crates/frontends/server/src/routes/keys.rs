@@ -15,13 +15,17 @@ use utoipa::ToSchema;
 use crate::answer::{Problem, Refusal, json, raw, with_type};
 use crate::app::App;
 use crate::capability::Capability;
+use crate::document::{
+    AtVersion, BeforeVersion, Bytes, IfMatch, IfNoneMatch, JsonKey, JsonValue, KeyInPath, RefusedBody,
+    RefusedFull, RefusedRequest, RefusedWrite, Synced, VersionsLimit,
+};
 use crate::entry::{self, Conditions, Found};
 use crate::request::{self, Parameters, decode, key_after};
 
 const PREFIX: &str = "/v1/keys/";
 
 /// How many versions one answer shows at most, and about how many bytes of them.
-const MOST_VERSIONS: usize = 1000;
+pub(crate) const MOST_VERSIONS: usize = 1000;
 const MOST_BYTES: usize = 8 << 20;
 
 fn tagged(mut response: Response, tag: &str) -> Response {
@@ -40,10 +44,15 @@ fn bytes_of(found: Found, tag: &str) -> Response {
 }
 
 /// The value of a key as it was stored, now or in an earlier version.
-#[utoipa::path(get, path = "/v1/keys/{key}",
-    params(("key" = String, Path), ("at" = Option<u64>, Query, description = "the version")),
-    responses((status = 200, content_type = "application/octet-stream", body = [u8]), (status = 304),
-        (status = 404, body = Problem), (status = 412, body = Problem), (status = 501, body = Problem)))]
+#[utoipa::path(get, path = "/v1/keys/{key}", operation_id = "get_value", tag = "raw bytes",
+    params(KeyInPath, AtVersion, IfMatch, IfNoneMatch),
+    responses(
+        (status = 200, description = "the value", content_type = "application/octet-stream", body = Bytes,
+            headers(("etag" = String, description = "its version, or the head of its SHA-256"))),
+        (status = 304, description = "it is the value that the client has"),
+        (status = 404, description = "there is no value", body = Problem),
+        (status = 412, description = "a condition does not hold", body = Problem),
+        (status = 501, description = "the stage has no versions", body = Problem), RefusedRequest, RefusedWrite))]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     uri: Uri,
@@ -78,11 +87,16 @@ pub(crate) async fn get(
 }
 
 /// Sets a key to the body, whatever it holds.
-#[utoipa::path(put, path = "/v1/keys/{key}",
-    params(("key" = String, Path), ("sync" = Option<bool>, Query, description = "answer when it is on the disk")),
-    request_body(content = [u8], content_type = "application/octet-stream"),
-    responses((status = 204), (status = 412, body = Problem), (status = 413, body = Problem),
-        (status = 501, body = Problem)))]
+#[utoipa::path(put, path = "/v1/keys/{key}", operation_id = "put_value", tag = "raw bytes",
+    params(KeyInPath, Synced, IfMatch, IfNoneMatch),
+    request_body(content = Bytes, content_type = "application/octet-stream"),
+    responses(
+        (status = 204, description = "it is set",
+            headers(("etag" = String, description = "its version, or the head of its SHA-256"))),
+        (status = 409, description = "others write this key all the time", body = Problem),
+        (status = 412, description = "a condition does not hold; nothing was written", body = Problem),
+        (status = 501, description = "the stage cannot compare before it writes", body = Problem),
+        RefusedRequest, RefusedBody, RefusedWrite, RefusedFull))]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     uri: Uri,
@@ -105,8 +119,13 @@ pub(crate) async fn put(
 }
 
 /// Deletes a key. One that is not there is fine.
-#[utoipa::path(delete, path = "/v1/keys/{key}", params(("key" = String, Path), ("sync" = Option<bool>, Query)),
-    responses((status = 204), (status = 412, body = Problem), (status = 501, body = Problem)))]
+#[utoipa::path(delete, path = "/v1/keys/{key}", operation_id = "delete_value", tag = "raw bytes",
+    params(KeyInPath, Synced, IfMatch, IfNoneMatch),
+    responses((status = 204, description = "it is not there any more"),
+        (status = 409, description = "others write this key all the time", body = Problem),
+        (status = 412, description = "a condition does not hold; nothing was written", body = Problem),
+        (status = 501, description = "the stage cannot compare before it writes", body = Problem),
+        RefusedRequest, RefusedWrite, RefusedFull))]
 pub(crate) async fn delete(
     State(app): State<Arc<App>>,
     uri: Uri,
@@ -129,7 +148,7 @@ pub(crate) async fn delete(
 /// What a key was.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HistoryBody {
-    #[schema(value_type = String)]
+    #[schema(value_type = JsonKey)]
     key: Box<RawValue>,
     /// The newest first.
     versions: Vec<VersionBody>,
@@ -140,15 +159,16 @@ pub(crate) struct HistoryBody {
 pub(crate) struct VersionBody {
     version: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = Option<JsonValue>, nullable = false)]
     value: Option<Box<RawValue>>,
     deleted: bool,
 }
 
 /// The versions of a key, the newest first. `?before=VERSION` goes on where an answer ended.
-#[utoipa::path(get, path = "/v1/keys/{key}/history",
-    params(("key" = String, Path), ("limit" = Option<u64>, Query), ("before" = Option<u64>, Query)),
-    responses((status = 200, body = HistoryBody), (status = 501, body = Problem)))]
+#[utoipa::path(get, path = "/v1/keys/{key}/history", operation_id = "get_history", tag = "raw bytes",
+    params(KeyInPath, VersionsLimit, BeforeVersion),
+    responses((status = 200, description = "the versions; none if the key never was", body = HistoryBody),
+        (status = 501, description = "the stage has no versions", body = Problem), RefusedRequest, RefusedWrite))]
 pub(crate) async fn history(app: &Arc<App>, uri: &Uri, key: Vec<u8>) -> Result<Response, Refusal> {
     let parameters = Parameters::read(uri, &["limit", "before"])?;
     let limit = parameters.limit(100, MOST_VERSIONS)?;

@@ -18,17 +18,20 @@ use super::plain::{decoded_key, decoded_value};
 use crate::answer::{Problem, Refusal, json, raw};
 use crate::app::App;
 use crate::capability::Capability;
+use crate::document::{
+    Cursor, JsonKey, KeysLimit, Prefix, RefusedBody, RefusedFull, RefusedRequest, RefusedWrite, Synced,
+};
 use crate::request::{self, Parameters};
 
 /// How many keys a page has at most, and about how many bytes of them.
-const MOST_KEYS: usize = 1000;
+pub(crate) const MOST_KEYS: usize = 1000;
 const MOST_BYTES: usize = 4 << 20;
 
 /// One page of keys.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct KeysBody {
     /// In the order of their bytes.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<JsonKey>)]
     keys: Vec<Box<RawValue>>,
     /// What to send as `cursor` for the next page; none behind the last one.
     cursor: Option<String>,
@@ -36,10 +39,10 @@ pub(crate) struct KeysBody {
 
 /// The keys that begin with `prefix`, a page at a time, in the order of their bytes. Each page is a walk over all keys
 /// of the store that keeps as many as a page has. Keys that are there all the while are shown once; others may be missed.
-#[utoipa::path(get, path = "/v1/keys",
-    params(("prefix" = Option<String>, Query), ("limit" = Option<u64>, Query, description = "1 to 1000, usually 100"),
-        ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = KeysBody), (status = 400, body = Problem), (status = 501, body = Problem)))]
+#[utoipa::path(get, path = "/v1/keys", operation_id = "list_keys", tag = "raw bytes",
+    params(Prefix, KeysLimit, Cursor),
+    responses((status = 200, description = "a page of keys", body = KeysBody),
+        (status = 501, description = "the stage cannot list its keys", body = Problem), RefusedRequest))]
 pub(crate) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     let parameters = Parameters::read(&uri, &["prefix", "limit", "cursor"])?;
     let prefix = parameters.bytes("prefix").unwrap_or_default().to_vec();
@@ -85,19 +88,14 @@ pub(crate) struct BatchBody<'b> {
     writes: Vec<WriteBody<'b>>,
 }
 
-/// One write of a batch.
-#[derive(Debug, Deserialize, ToSchema)]
+/// One write of a batch: a key with what to set it to, or with the wish to delete it.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WriteBody<'b> {
-    /// The key: a string, or `{"$base64":"…"}` for bytes that are no text.
     #[serde(borrow)]
-    #[schema(value_type = String)]
     key: &'b RawValue,
-    /// What to set it to: a string for its text, other JSON for its own text.
     #[serde(borrow, default)]
-    #[schema(value_type = Option<serde_json::Value>)]
     value: Option<&'b RawValue>,
-    /// To delete it instead.
     #[serde(default)]
     delete: bool,
 }
@@ -109,10 +107,11 @@ pub(crate) struct WrittenBody {
 }
 
 /// Does all writes or none.
-#[utoipa::path(post, path = "/v1/batch", request_body = inline(serde_json::Value),
-    params(("sync" = Option<bool>, Query)),
-    responses((status = 200, body = WrittenBody), (status = 400, body = Problem), (status = 413, body = Problem),
-        (status = 501, body = Problem)))]
+#[utoipa::path(post, path = "/v1/batch", operation_id = "write_batch", tag = "raw bytes", request_body = BatchBody,
+    params(Synced),
+    responses((status = 200, description = "all is written", body = WrittenBody),
+        (status = 501, description = "the stage cannot write several keys as one", body = Problem),
+        RefusedRequest, RefusedBody, RefusedWrite, RefusedFull))]
 pub(crate) async fn batch(
     State(app): State<Arc<App>>,
     uri: Uri,

@@ -1,11 +1,10 @@
 //! The routes: which path does what.
 
-mod changes;
-mod keys;
-mod lists;
-mod openapi;
-mod plain;
-mod state;
+pub(crate) mod changes;
+pub(crate) mod keys;
+pub(crate) mod lists;
+pub(crate) mod plain;
+pub(crate) mod state;
 
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use axum::routing::{delete, get, post};
 
 use crate::answer::Refusal;
 use crate::app::App;
+use crate::document;
 
 /// Every route. A key may hold `/` as it is, so what stands behind the prefix is the key.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -37,7 +37,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(state::metrics))
         .route("/healthz", get(state::healthz))
         .route("/readyz", get(state::readyz))
-        .route("/openapi.json", get(openapi::document))
+        .route("/openapi.json", get(document::document))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(app)

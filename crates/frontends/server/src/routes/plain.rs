@@ -14,28 +14,32 @@ use utoipa::ToSchema;
 
 use crate::answer::{Problem, Refusal, json, raw};
 use crate::app::App;
+use crate::document::{
+    JsonKey, JsonKeyOfSome, JsonValue, KeyOfSomeInPath, RefusedBody, RefusedFull, RefusedRequest,
+    RefusedWrite, Synced,
+};
 use crate::entry;
 use crate::request::{self, Parameters, key_after};
 
 /// What to write.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct SetBody<'b> {
-    /// The key: a string, or `{"$base64":"…"}` for bytes that are no text.
+    /// The key, which is not empty.
     #[serde(borrow)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = JsonKeyOfSome, required = true)]
     key: Option<&'b RawValue>,
-    /// The value: any JSON but null. A string stands for its text, anything else for its own JSON text.
+    /// The value: any JSON but null.
     #[serde(borrow)]
-    #[schema(value_type = Option<serde_json::Value>)]
+    #[schema(value_type = JsonValue, required = true)]
     value: Option<&'b RawValue>,
 }
 
 /// A key, its value, and its version in a stage that has them.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EntryBody {
-    #[schema(value_type = String)]
+    #[schema(value_type = JsonKey)]
     key: Box<RawValue>,
-    #[schema(value_type = serde_json::Value)]
+    #[schema(value_type = JsonValue)]
     value: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u64>,
@@ -45,7 +49,7 @@ pub(crate) struct EntryBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeletedBody {
     message: &'static str,
-    #[schema(value_type = String)]
+    #[schema(value_type = JsonKey)]
     key: Box<RawValue>,
 }
 
@@ -58,9 +62,9 @@ fn decoded<'b>(text: &'b RawValue, what: &str) -> Result<Cow<'b, [u8]>, Refusal>
     logladder_json::decode_raw(text).map_err(|error| Refusal::bad(format!("the {what}: {error}")))
 }
 
-/// A key in JSON: a string, or the wrapper of a byte string.
+/// A key in JSON: a string, the wrapper of a byte string, or an object or an array for its own text, as answers have it.
 pub(crate) fn decoded_key(text: &RawValue) -> Result<Cow<'_, [u8]>, Refusal> {
-    if !text.get().starts_with(['"', '{']) {
+    if !text.get().starts_with(['"', '{', '[']) {
         return Err(Refusal::bad(format!("the key must be a string, and is {}", text.get())));
     }
     decoded(text, "key")
@@ -71,9 +75,9 @@ pub(crate) fn decoded_value(text: &RawValue) -> Result<Cow<'_, [u8]>, Refusal> {
 }
 
 /// Creates a key or updates it.
-#[utoipa::path(post, path = "/set", request_body = inline(serde_json::Value),
-    params(("sync" = Option<bool>, Query, description = "answer when it is on the disk")),
-    responses((status = 201, body = EntryBody), (status = 400, body = Problem), (status = 413, body = Problem)))]
+#[utoipa::path(post, path = "/set", operation_id = "set", tag = "small face", request_body = SetBody, params(Synced),
+    responses((status = 201, description = "it is set", body = EntryBody),
+        RefusedRequest, RefusedBody, RefusedWrite, RefusedFull))]
 pub(crate) async fn set(
     State(app): State<Arc<App>>,
     uri: Uri,
@@ -107,8 +111,9 @@ fn absent() -> Refusal {
 }
 
 /// The value of a key.
-#[utoipa::path(get, path = "/get/{key}", params(("key" = String, Path)),
-    responses((status = 200, body = EntryBody), (status = 400, body = Problem), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/get/{key}", operation_id = "get", tag = "small face", params(KeyOfSomeInPath),
+    responses((status = 200, description = "it is there", body = EntryBody),
+        (status = 404, description = "it is not there", body = Problem), RefusedRequest, RefusedWrite))]
 pub(crate) async fn get(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     Parameters::read(&uri, &[])?;
     let found = app.read(move |engine| {
@@ -140,16 +145,20 @@ fn remove_present(engine: &dyn Engine, key: &[u8]) -> Result<(), Refusal> {
 }
 
 /// Deletes a key, without a body in the answer.
-#[utoipa::path(delete, path = "/del/{key}", params(("key" = String, Path), ("sync" = Option<bool>, Query)),
-    responses((status = 204), (status = 400, body = Problem), (status = 404, body = Problem)))]
+#[utoipa::path(delete, path = "/del/{key}", operation_id = "del", tag = "small face", params(KeyOfSomeInPath, Synced),
+    responses((status = 204, description = "it was there"), (status = 404, description = "it was not there", body = Problem),
+        (status = 409, description = "others write this key all the time", body = Problem),
+        RefusedRequest, RefusedWrite, RefusedFull))]
 pub(crate) async fn del(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     remove(&app, &uri, "/del/").await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Deletes a key, and says which.
-#[utoipa::path(delete, path = "/delete/{key}", params(("key" = String, Path), ("sync" = Option<bool>, Query)),
-    responses((status = 200, body = DeletedBody), (status = 400, body = Problem), (status = 404, body = Problem)))]
+#[utoipa::path(delete, path = "/delete/{key}", operation_id = "delete", tag = "small face", params(KeyOfSomeInPath, Synced),
+    responses((status = 200, description = "it was there", body = DeletedBody), (status = 404, description = "it was not there", body = Problem),
+        (status = 409, description = "others write this key all the time", body = Problem),
+        RefusedRequest, RefusedWrite, RefusedFull))]
 pub(crate) async fn delete(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     let key = remove(&app, &uri, "/delete/").await?;
     Ok(json(StatusCode::OK, &DeletedBody { message: "Deleted successfully", key: raw(&key)? }))

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::answer::{Problem, Refusal, json, with_type};
 use crate::app::App;
 use crate::capability::Capability;
+use crate::document::{RefusedFull, RefusedRequest};
 use crate::request::Parameters;
 
 /// How large the store is.
@@ -33,7 +34,8 @@ pub(crate) struct StatsBody {
 }
 
 /// Sizes and counts. It may take time that grows with the number of keys.
-#[utoipa::path(get, path = "/v1/stats", responses((status = 200, body = StatsBody)))]
+#[utoipa::path(get, path = "/v1/stats", operation_id = "stats", tag = "store",
+    responses((status = 200, description = "sizes and counts", body = StatsBody), RefusedRequest))]
 pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     Parameters::read(&uri, &[])?;
     let shown = app.run(|engine| {
@@ -65,8 +67,10 @@ pub(crate) struct CompactedBody {
 }
 
 /// Reclaims the space of what was overwritten or deleted, and answers when that is done.
-#[utoipa::path(post, path = "/v1/compact",
-    responses((status = 200, body = CompactedBody), (status = 501, body = Problem)))]
+#[utoipa::path(post, path = "/v1/compact", operation_id = "compact", tag = "store",
+    responses((status = 200, description = "it is done", body = CompactedBody),
+        (status = 501, description = "the stage has nothing to compact", body = Problem),
+        RefusedRequest, RefusedFull))]
 pub(crate) async fn compact(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     Parameters::read(&uri, &[])?;
     let gained = app.run(|engine| {
@@ -77,7 +81,8 @@ pub(crate) async fn compact(State(app): State<Arc<App>>, uri: Uri) -> Result<Res
 }
 
 /// Answers when everything that was acknowledged survives a loss of power, as far as the stage can.
-#[utoipa::path(post, path = "/v1/sync", responses((status = 204)))]
+#[utoipa::path(post, path = "/v1/sync", operation_id = "sync", tag = "store",
+    responses((status = 204, description = "it is done"), RefusedRequest, RefusedFull))]
 pub(crate) async fn sync(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     Parameters::read(&uri, &[])?;
     app.write(true, |_| Ok(())).await?;
@@ -85,7 +90,9 @@ pub(crate) async fn sync(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
 }
 
 /// Counts and times of the requests, for Prometheus.
-#[utoipa::path(get, path = "/metrics", responses((status = 200, content_type = "text/plain", body = String)))]
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "server",
+    responses((status = 200, description = "OpenMetrics", content_type = "application/openmetrics-text", body = String),
+        RefusedRequest))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     let watchers = app.options.max_watchers - app.watchers.available_permits();
     match app.metrics.text(watchers) {
@@ -103,13 +110,15 @@ pub(crate) struct HealthBody {
 }
 
 /// Whether the process lives.
-#[utoipa::path(get, path = "/healthz", responses((status = 200, body = HealthBody)))]
+#[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "server",
+    responses((status = 200, description = "it does", body = HealthBody), RefusedRequest))]
 pub(crate) async fn healthz() -> Response {
     json(StatusCode::OK, &HealthBody { status: "ok" })
 }
 
 /// Whether it should get requests: it is not shutting down, and its last write did not fail.
-#[utoipa::path(get, path = "/readyz", responses((status = 200, body = HealthBody), (status = 503, body = Problem)))]
+#[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "server",
+    responses((status = 200, description = "it should", body = HealthBody), RefusedRequest))]
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     match app.trouble() {
         None => Ok(json(StatusCode::OK, &HealthBody { status: "ready" })),

@@ -1,0 +1,104 @@
+//! A server as a process of its own, and a client for it.
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// How long a test waits for anything before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The command, free of what the environment says.
+pub(crate) fn logladder() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_logladder"));
+    for name in ["LOGLADDER_DIR", "LOGLADDER_STAGE", "LOGLADDER_VERSIONS", "LOGLADDER_TOKEN"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A server of its own, killed if the test does not end it.
+pub(crate) struct Server {
+    pub(crate) process: Child,
+    pub(crate) address: String,
+}
+
+/// What a server answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    /// The client's own end, which the server calls its peer.
+    pub(crate) peer: SocketAddr,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    /// Its log goes into a pipe that is read at the end, so let it log little.
+    pub(crate) fn start(dir: &Path, arguments: &[&str], log: &str) -> Self {
+        Self::start_at("127.0.0.1:0", dir, arguments, log)
+    }
+
+    pub(crate) fn start_at(address: &str, dir: &Path, arguments: &[&str], log: &str) -> Self {
+        let mut command = logladder();
+        command.arg("--dir").arg(dir).args(arguments).args(["serve", "--addr", address, "--log", log]);
+        Self::of(command)
+    }
+
+    /// The server that this command starts.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line:?}")).to_owned();
+        Self { process, address }
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    pub(crate) fn answer(&self, method: &str, path: &str, body: &str) -> Answer {
+        let mut stream = self.connect();
+        let len = body.len();
+        // In one piece, so that no piece waits for the other's receipt.
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {len}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, body: body.trim_end().to_owned(), peer: stream.local_addr().unwrap() }
+    }
+
+    /// The status of an answer, and its body.
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let answer = self.answer(method, path, body);
+        (answer.status, answer.body)
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Ends it by a signal, and says how it ended and what it had logged.
+    pub(crate) fn end(mut self, signal: &str) -> (ExitStatus, String) {
+        self.signal(signal);
+        let mut log = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.process.wait().unwrap(), log)
+    }
+}
