@@ -58,7 +58,7 @@ enum Next {
 
 impl Repl {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
-        let engine = arguments.open_saying(|news| news.remark())?;
+        let engine = arguments.open_saying(News::remark)?;
         let is_typed = io::stdin().is_terminal();
         let refused = if is_typed { typed(&*engine, out).map(|()| 0) } else { self.piped(&*engine, out) };
         engine.close()?;

@@ -71,7 +71,7 @@ impl StoreArguments {
         let engine =
             self.wait_for(|| open_stage(stage, RealDisk::shared(), &self.dir, sync, self.versions))?;
         for repair in engine.repairs() {
-            News::Repaired(&repair.to_string()).remark();
+            News::Repaired(repair.to_string()).remark();
         }
         Ok(engine)
     }
@@ -81,7 +81,7 @@ impl StoreArguments {
     /// # Errors
     ///
     /// As [`open_or_make`](Self::open_or_make).
-    pub(crate) fn open_saying(&self, say: impl Fn(News<'_>)) -> Result<Box<dyn Engine>> {
+    pub(crate) fn open_saying(&self, say: impl Fn(News)) -> Result<Box<dyn Engine>> {
         let (stage, sync, versions) = (self.stage()?, self.sync.unwrap_or_default(), self.versions);
         let mut replayed = None;
         let engine: Box<dyn Engine> = self.wait_for(|| {
@@ -93,9 +93,9 @@ impl StoreArguments {
             Ok(Box::new(store))
         })?;
         for repair in engine.repairs() {
-            say(News::Repaired(&repair.to_string()));
+            say(News::Repaired(repair.to_string()));
         }
-        if let Some(replayed) = &replayed {
+        if let Some(replayed) = replayed {
             say(News::Replayed(replayed));
         }
         Ok(engine)
@@ -150,20 +150,20 @@ impl StoreArguments {
 }
 
 /// What opening a store has to say.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum News<'n> {
+#[derive(Debug)]
+pub(crate) enum News {
     /// Something was mended.
-    Repaired(&'n str),
+    Repaired(String),
     /// So much was read.
-    Replayed(&'n str),
+    Replayed(String),
 }
 
-impl News<'_> {
+impl News {
     /// Says it on standard error.
     pub(crate) fn remark(self) {
         match self {
             Self::Repaired(what) => remark(&format!("repaired: {what}")),
-            Self::Replayed(what) => remark(what),
+            Self::Replayed(what) => remark(&what),
         }
     }
 }

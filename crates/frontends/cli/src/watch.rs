@@ -1,7 +1,8 @@
 //! `watch`: the changes of a store, as they are made.
 //!
 //! The store is open only while it is looked at, so that other processes can write to it in between, and it is looked
-//! at only if one of its files has changed, or some seconds have passed. A process that keeps it open, such as a server, shows its changes itself.
+//! at only if one of its files has changed, or some seconds have passed. A process that keeps it open, such as a server,
+//! shows its changes itself.
 
 mod remote;
 

@@ -1,6 +1,6 @@
-//! The book's page on HTTP, replayed: servers are started in the background on ports of their own, and what they are asked with
-//! `curl` is asked by a client of the test, which knows the flags that the page uses; so nothing has to be installed. Where
-//! there is a real `curl`, the page is replayed with it as well. `SNAPSHOTS=overwrite` writes the page anew.
+//! The book's page on HTTP, replayed: servers are started in the background on ports of their own, and what they are asked
+//! with `curl` is asked by a client of the test, which knows the flags that the page uses; so nothing has to be installed.
+//! Where there is a real `curl`, the page is replayed with it as well. `SNAPSHOTS=overwrite` writes the page anew.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![cfg(unix)]
@@ -24,6 +24,8 @@ const SHOWN_BY_NAME: &str = "localhost:8080";
 struct Reader<'f> {
     folder: &'f Path,
     server: Option<Server>,
+    /// Where the last server listened, for its log says so when it has ended.
+    port: String,
     has_curl: bool,
 }
 
@@ -33,9 +35,7 @@ impl Reader<'_> {
         if let Some(rest) = line.strip_prefix("logladder ").and_then(|rest| rest.strip_suffix(" &")) {
             return self.start(rest);
         }
-        let port =
-            self.server.as_ref().map_or("0", |server| server.address.rsplit(':').next().unwrap()).to_owned();
-        let (address, by_name) = (format!("127.0.0.1:{port}"), format!("localhost:{port}"));
+        let (address, by_name) = (format!("127.0.0.1:{}", self.port), format!("localhost:{}", self.port));
         let asked = line.replace(SHOWN, &address).replace(SHOWN_BY_NAME, &by_name);
         let shown = if let Some(signal) = line.strip_prefix("kill ").and_then(|rest| rest.strip_suffix("%1"))
         {
@@ -48,11 +48,7 @@ impl Reader<'_> {
         } else {
             page::shell(&asked, self.folder)
         };
-        if port == "0" {
-            without_chance(&shown)
-        } else {
-            without_chance(&shown.replace(&address, SHOWN).replace(&by_name, SHOWN_BY_NAME))
-        }
+        without_chance(&shown.replace(&address, SHOWN).replace(&by_name, SHOWN_BY_NAME))
     }
 
     /// Starts a server, with its log in a file if the line says so, and shows what it prints.
@@ -66,7 +62,9 @@ impl Reader<'_> {
                 File::options().write(true).create(true).truncate(true).open(self.folder.join(log)).unwrap(),
             )
         }));
-        self.server = Some(Server::of(command));
+        let server = Server::of(command);
+        server.address.rsplit(':').next().unwrap().clone_into(&mut self.port);
+        self.server = Some(server);
         format!("http://{SHOWN}\n")
     }
 }
@@ -99,7 +97,7 @@ fn without_chance(text: &str) -> String {
 
 fn replayed(has_curl: bool) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let mut reader = Reader { folder: folder.path(), server: None, has_curl };
+    let mut reader = Reader { folder: folder.path(), server: None, port: "8080".to_owned(), has_curl };
     let page = std::fs::read_to_string(page::path_of("http.md")).unwrap();
     page::replayed(&page, |line| reader.run(line))
 }

@@ -91,7 +91,7 @@ impl Terminal {
             }
             match self.screen.recv_timeout(PATIENCE) {
                 Ok(piece) => self.seen.extend(piece),
-                Err(_) => panic!("no {text:?} on the screen, but {shown:?}"),
+                Err(error) => panic!("no {text:?} on the screen ({error}), but {shown:?}"),
             }
         }
     }

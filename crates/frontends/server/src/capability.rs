@@ -11,6 +11,9 @@ use axum::http::StatusCode;
 
 use crate::answer::Refusal;
 
+/// Stages that have a history if they were opened to keep more than one version, which the table of stages does not.
+const HISTORY_IF_ASKED: [&str; 2] = ["replay-log", "hash-log"];
+
 /// Something that some stages can do and others cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Capability {
@@ -26,8 +29,7 @@ impl Capability {
         match self {
             Self::Iterate => engine.as_iterate().is_some(),
             Self::Atomic => engine.as_atomic().is_some(),
-            // It keeps a history if it was opened to keep more than one version, which the table does not.
-            Self::History => engine.as_history().is_some() || engine.name() == "hash-log",
+            Self::History => engine.as_history().is_some() || HISTORY_IF_ASKED.contains(&engine.name()),
             Self::Changes => engine.as_changes().is_some(),
             Self::Compact => engine.as_compact().is_some(),
         }

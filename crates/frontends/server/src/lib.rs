@@ -21,8 +21,8 @@
 //! routes are listed in the book, and by the server itself at `/openapi.json`.
 //!
 //! An answer means what the engine's [`Durability`](logladder_engine::Durability) says, or with `?sync=true` that the write
-//! is on the disk. A write that failed is never answered with success. On the way out no request that began is dropped, and a failed sync
-//! is an error.
+//! is on the disk. A write that failed is never answered with success. On the way out no request that began is dropped, and
+//! a failed sync is an error.
 
 mod access;
 mod answer;

@@ -1,6 +1,6 @@
 //! [`start_logging`]: what the server says while it runs, on standard error.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
@@ -16,6 +16,11 @@ pub enum LogFormat {
     Json,
 }
 
+/// Colours are for a terminal: in a file they are noise. Who sets `NO_COLOR` wants none there either.
+fn wants_colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty())
+}
+
 /// Writes the log of this process to standard error from now on: start, each request, shutdown. `filter` says what is in
 /// it, in the words of [`EnvFilter`]: `info` has all of these, and `info,logladder::access=off` no requests.
 ///
@@ -27,7 +32,8 @@ pub fn start_logging(
     filter: &str,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let filter = EnvFilter::try_new(filter)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(wants_colours());
     match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         // The sentence says what the fields say.

@@ -23,7 +23,7 @@ use crate::outcome::{Answer, Refusal};
 use crate::remark;
 
 /// A server says something every 15 seconds unless it was told otherwise; one that is silent for so long is gone.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// How long a server that is gone is left alone before it is tried again: twice as long each time, up to the second.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -26,7 +26,8 @@ pub(crate) fn answer(line: &str) -> String {
     if let Some(data) = &data {
         headers.push(format!("content-length: {}", data.len()));
     }
-    let lines: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    headers.push(String::new());
+    let lines = headers.join("\r\n");
     let body = data.unwrap_or_default();
     let request = format!("{method} /{path} HTTP/1.1\r\nhost: {authority}\r\n{lines}\r\n{body}");
     let mut stream = TcpStream::connect(authority).unwrap();

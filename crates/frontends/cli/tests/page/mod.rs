@@ -1,5 +1,5 @@
-//! A page of the book with transcripts: blocks of ```` ```console ````, in which each line that begins with `$ ` is a command,
-//! and the lines behind it are what it prints.
+//! A page of the book with transcripts: blocks of ```` ```console ````, in which each line that begins with `$ ` is a
+//! command, and the lines behind it are what it prints.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

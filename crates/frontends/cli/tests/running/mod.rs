@@ -28,7 +28,10 @@ pub(crate) struct Server {
 /// What a server answered.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// Without the end of its line.
     pub(crate) body: String,
+    /// How long the body was as it came.
+    pub(crate) bytes: usize,
     /// The client's own end, which the server calls its peer.
     pub(crate) peer: SocketAddr,
 }
@@ -49,12 +52,13 @@ impl Server {
     pub(crate) fn start_at(address: &str, dir: &Path, arguments: &[&str], log: &str) -> Self {
         let mut command = logladder();
         command.arg("--dir").arg(dir).args(arguments).args(["serve", "--addr", address, "--log", log]);
+        command.stderr(Stdio::piped());
         Self::of(command)
     }
 
-    /// The server that this command starts.
+    /// The server that this command starts. Its log goes where the command says.
     pub(crate) fn of(mut command: Command) -> Self {
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line:?}")).to_owned();
@@ -80,7 +84,12 @@ impl Server {
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, body: body.trim_end().to_owned(), peer: stream.local_addr().unwrap() }
+        Answer {
+            status,
+            body: body.trim_end().to_owned(),
+            bytes: body.len(),
+            peer: stream.local_addr().unwrap(),
+        }
     }
 
     /// The status of an answer, and its body.
