@@ -50,6 +50,9 @@
 //! assert!(CASES.iter().any(|case| case.invariant == "The empty key is a key like any other."));
 //! ```
 //!
+//! What no stage can be asked in the same way has its machinery here: [`second_process`] runs a test again in a process
+//! that can be killed, and [`injected`] lets its system calls fail, or kills it at any of them.
+//!
 //! This crate is a development tool: a stage has it as a dev-dependency, with the feature `sabotage`.
 
 // A contract tells what is wrong by panicking: that is what a failing test is.
@@ -64,11 +67,14 @@ mod damage;
 mod failure_modes;
 mod faults;
 mod golden;
+#[cfg(target_os = "linux")]
+pub mod injected;
 mod list;
 mod model;
 mod process;
 mod sabotage;
 mod samples;
+pub mod second_process;
 mod show;
 mod store;
 mod subject;

@@ -3,15 +3,12 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
+use logladder_contract::second_process::{Running, number, say, task};
 use logladder_engine::{Engine, Open, SyncPolicy};
 use logladder_write_behind::{Options, WriteBehind};
 
-const DIR: &str = "LOGLADDER_CHILD_DIR";
-const SYNCS: &str = "LOGLADDER_CHILD_SYNCS";
 const TEST: &str = "what_a_killed_process_had_synced_is_there";
 
 /// Rounds of writes to the same keys, so that there is something old to fall back to.
@@ -35,7 +32,6 @@ fn value(number: u64, round: u64) -> Option<Vec<u8>> {
 /// The second process: writes rounds for ever, syncs after each, and says so.
 fn write(dir: &Path, first: u64) {
     let store = WriteBehind::open(dir, options(first)).expect("the store opens");
-    let mut out = std::io::stdout();
     for round in first.. {
         for number in 0..KEYS {
             match value(number, round) {
@@ -44,41 +40,32 @@ fn write(dir: &Path, first: u64) {
             }
         }
         store.sync().expect("sync");
-        if writeln!(out, "\nsynced {round}").and_then(|()| out.flush()).is_err() {
-            return;
-        }
+        say(&format!("synced {round}"));
     }
 }
 
 #[test]
 fn what_a_killed_process_had_synced_is_there() {
-    if let (Ok(dir), Ok(first)) = (std::env::var(DIR), std::env::var(SYNCS)) {
-        return write(Path::new(&dir), first.parse().expect("a number"));
+    if let Some([dir, first]) = task().as_deref() {
+        return write(Path::new(dir), number(first));
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut first = 0;
     for kill in 0..12_u64 {
-        let mut child = Command::new(std::env::current_exe().expect("the test's own path"))
-            .args([TEST, "--exact", "--nocapture"])
-            .env(DIR, folder.path())
-            .env(SYNCS, first.to_string())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("a second process");
-        let output = BufReader::new(child.stdout.take().expect("its output"));
+        let dir = folder.path().to_str().expect("UTF-8");
+        let mut writer = Running::start(TEST, &[dir, &first.to_string()]);
         let mut synced = None;
-        for line in output.lines().map_while(Result::ok) {
+        while let Some(line) = writer.next_line() {
             if let Some(round) = line.strip_prefix("synced ").and_then(|round| round.parse::<u64>().ok()) {
                 synced = Some(round);
                 if round >= first + kill % 4 {
                     // It goes on writing: the signal comes in the middle of something. What it says before it
                     // has come counts as well.
-                    let _ = child.kill();
+                    writer.kill();
                 }
             }
         }
-        child.wait().expect("it ends");
+        writer.end();
         let synced = synced.expect("the second process wrote");
         let store = WriteBehind::open(folder.path(), options(kill)).expect("the store opens after a kill");
         for number in 0..KEYS {

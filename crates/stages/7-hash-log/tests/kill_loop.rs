@@ -29,7 +29,7 @@ use std::time::Duration;
 use child::draw::{below, one_of, seed};
 use child::ledger::Ledger;
 use child::steps::{perform, step};
-use child::{Running, cheap_folder, number, say, task};
+use logladder_contract::second_process::{Running, cheap_folder, number, say, task};
 use logladder_engine::{Compact, Engine, Open, SyncPolicy};
 use logladder_hash_log::{Compaction, HashLog, Hints, Options};
 

@@ -20,7 +20,7 @@ use child::draw::seed;
 use child::failure::{takes_no_more_and_reads_on, tell, told};
 use child::ledger::Ledger;
 use child::steps::{perform, step};
-use child::{Running, cheap_folder, number, say, task, wait};
+use logladder_contract::second_process::{Running, cheap_folder, number, say, task, wait};
 use logladder_engine::{Engine, Error, Open};
 use logladder_hash_log::{Compaction, HashLog, Options};
 

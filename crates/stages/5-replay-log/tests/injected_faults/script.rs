@@ -1,9 +1,10 @@
 //! What the second process does, and what must be there afterwards.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
+use logladder_contract::injected::FAILED;
+use logladder_contract::second_process::say;
 use logladder_engine::{Atomic, Batch, Engine, Open};
 use logladder_replay_log::{Housekeeping, Options, Persistence, ReplayLog};
 
@@ -14,11 +15,6 @@ const DONE: &str = "done ";
 
 fn options(persistence: Persistence) -> Options {
     Options::default().with_persistence(persistence).with_housekeeping(Housekeeping::OnDemand)
-}
-
-fn say(line: &str) {
-    // What the test harness has printed may not have ended its line. One write(2), so that it is whole.
-    let _ = std::io::stdout().lock().write_all(format!("\n{line}\n").as_bytes());
 }
 
 /// What a step changes; nothing if it is a snapshot.
@@ -37,7 +33,10 @@ fn changes(step: usize) -> Vec<(String, Option<String>)> {
 
 /// Does every step, and says so. After one that failed it goes on, and what it says then must be true as well.
 pub(crate) fn go_through(dir: &Path, persistence: Persistence) {
-    let Ok(store) = ReplayLog::open(dir, options(persistence)) else { return say("no store") };
+    let store = match ReplayLog::open(dir, options(persistence)) {
+        Ok(store) => store,
+        Err(error) => return say(&format!("{FAILED}to open: {error}")),
+    };
     for step in 0..STEPS {
         let mut batch = Batch::new();
         let changes = changes(step);
@@ -55,11 +54,11 @@ pub(crate) fn go_through(dir: &Path, persistence: Persistence) {
         };
         match done {
             Ok(()) => say(&format!("{DONE}{step}")),
-            Err(error) => say(&format!("failed {step}: {error}")),
+            Err(error) => say(&format!("{FAILED}{step}: {error}")),
         }
     }
     if let Err(error) = Box::new(store).close() {
-        say(&format!("failed to close: {error}"));
+        say(&format!("{FAILED}to close: {error}"));
     }
 }
 

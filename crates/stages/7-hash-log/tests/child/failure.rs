@@ -1,10 +1,10 @@
 //! What the second process does when the store reports an error: it tells, and checks that no more is promised.
 
+use logladder_contract::second_process::say;
 use logladder_engine::{Engine, Error};
 use logladder_hash_log::HashLog;
 
 use super::ledger::Ledger;
-use super::say;
 use super::steps::{perform, step};
 
 /// Says which error came of what: `failed WHAT CODE`, with the system's number of the error or the name of ours.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use logladder_contract::second_process;
 use logladder_engine::Engine;
 use logladder_engine::Iterate as _;
 use logladder_hash_log::HashLog;
@@ -53,7 +54,7 @@ impl Ledger {
         let Some((writer, number)) = line.strip_prefix("done ").and_then(|rest| rest.split_once(' ')) else {
             return false;
         };
-        let (writer, number) = (super::number(writer), super::number(number));
+        let (writer, number) = (second_process::number(writer), second_process::number(number));
         let place = usize::try_from(writer).expect("a writer");
         assert_eq!(number, self.next[place], "a writer does one step after the other");
         self.next[place] += 1;

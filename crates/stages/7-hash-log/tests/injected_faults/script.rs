@@ -2,26 +2,16 @@
 //! opening with what was left.
 
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
+use logladder_contract::second_process::say;
 use logladder_engine::{Compact as _, Engine, Open, SyncPolicy};
 use logladder_hash_log::{Compaction, HashLog, Hints, Options};
 
 use crate::child::failure::{takes_no_more_and_reads_on, tell};
 use crate::child::ledger::Ledger;
-use crate::child::say;
 use crate::child::steps::{perform, step};
 
 use Deed::{Backup, Close, Compact, Seal, Steps, Sync};
-
-/// Waits until the folder above `dir` is there. It looks again and again, because a call that waits would be seen by
-/// strace when it comes, and counted.
-pub(crate) fn wait_for_strace(dir: &Path) {
-    while !dir.parent().is_some_and(Path::exists) {
-        thread::sleep(Duration::from_micros(200));
-    }
-}
 
 /// Goes through it, until it ends or a failure ends it.
 pub(crate) fn go_through(dir: &Path, seed: u64) {

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::strace::Call;
+use super::Call;
 
 /// What is done to which calls.
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     Fault::new("SIGKILL", "signal=SIGKILL", None, &KILLABLE),
     Fault::new("EIO", "error=EIO", Some(5), &SYNCS),
     Fault::new("EIO from then on", "error=EIO", Some(5), &SYNCS).lasting(),
     Fault::new("EIO", "error=EIO", Some(5), &["read", "pread64", "rename", "unlink", "linkat"]),
     Fault::new("ENOSPC", "error=ENOSPC", Some(28), &GROWING),
     Fault::new("ENOSPC from then on", "error=ENOSPC", Some(28), &GROWING).lasting(),
+    Fault::new("ENOSPC", "error=ENOSPC", Some(28), &["openat", "mkdir"]),
     Fault::new("EMFILE from then on", "error=EMFILE", Some(24), &["openat"]).lasting(),
     Fault::new("ENOMEM", "error=ENOMEM", Some(12), &["mmap"]),
 ];
@@ -23,23 +24,25 @@ const SYNCS: [&str; 4] = ["fsync", "fdatasync", "msync", "syncfs"];
 const GROWING: [&str; 4] = ["pwrite64", "pwritev", "fallocate", "ftruncate"];
 
 #[rustfmt::skip]
-const KILLABLE: [&str; 25] = [
-    "openat", "mkdir", "flock", "read", "pread64", "write", "writev", "pwrite64", "pwritev", "fallocate", "ftruncate",
-    "mmap", "munmap", "msync", "fdatasync", "fsync", "syncfs", "rename", "renameat", "renameat2", "link", "linkat",
-    "unlink", "unlinkat", "close",
+const KILLABLE: [&str; 26] = [
+    "openat", "mkdir", "flock", "read", "pread64", "getdents64", "write", "writev", "pwrite64", "pwritev", "fallocate",
+    "ftruncate", "mmap", "munmap", "msync", "fdatasync", "fsync", "syncfs", "rename", "renameat", "renameat2", "link",
+    "linkat", "unlink", "unlinkat", "close",
 ];
 
 /// What is done to a system call.
-pub(crate) struct Fault {
-    pub(crate) name: &'static str,
+#[derive(Debug)]
+pub struct Fault {
+    /// What a message calls it.
+    pub name: &'static str,
     /// As strace wants it; the number of the call is added.
-    pub(crate) inject: &'static str,
-    /// The error's number.
-    pub(crate) code: Option<i32>,
+    pub(super) inject: &'static str,
+    /// The error's number; none if it is a signal.
+    pub code: Option<i32>,
     /// The calls for which it makes sense.
     calls: &'static [&'static str],
     /// Whether every later call of that name fails as well.
-    pub(crate) is_lasting: bool,
+    pub is_lasting: bool,
 }
 
 impl Fault {
@@ -59,12 +62,14 @@ impl Fault {
 }
 
 /// One fault at one call.
-#[derive(Clone, Copy)]
-pub(crate) struct Shot {
-    pub(crate) fault: &'static Fault,
-    pub(crate) call: &'static str,
+#[derive(Debug, Clone, Copy)]
+pub struct Shot {
+    /// What is done.
+    pub fault: &'static Fault,
+    /// To which system call.
+    pub call: &'static str,
     /// Which of these calls, counted from 1.
-    pub(crate) number: u64,
+    pub number: u64,
 }
 
 impl fmt::Display for Shot {
@@ -74,7 +79,7 @@ impl fmt::Display for Shot {
 }
 
 /// Each fault at each call for which it makes sense.
-pub(crate) fn shots(calls: &BTreeSet<Call>) -> Vec<Shot> {
+pub(super) fn shots(calls: &BTreeSet<Call>) -> Vec<Shot> {
     let mut shots = Vec::new();
     for fault in &FAULTS {
         for &call in fault.calls {
