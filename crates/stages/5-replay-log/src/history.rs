@@ -42,7 +42,8 @@ impl Store {
             return Ok(());
         }
         for (older, place) in places.iter().enumerate().rev() {
-            let number = base + older as u64 + 1;
+            // A count comes from a file.
+            let number = base.saturating_add(older as u64).saturating_add(1);
             let mut lines = trail.lines_of(place.log, place.offset);
             let Some(line) = lines.next_line()? else { break };
             let Some(change) = line.operation.changes().get(place.change) else { break };
@@ -65,7 +66,7 @@ impl Store {
             while let Some(line) = lines.next_line()? {
                 for change in line.operation.changes() {
                     match counts.get_mut(&*change.key) {
-                        Some(count) => *count += 1,
+                        Some(count) => *count = count.saturating_add(1),
                         None => drop(counts.insert(Box::from(&*change.key), 1)),
                     }
                 }

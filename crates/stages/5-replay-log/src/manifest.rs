@@ -30,6 +30,12 @@ use crate::files::FileKind;
 const HEAD: &str = "logladder replay-log manifest ";
 const VERSION: u32 = 1;
 
+/// A manifest has some hundred bytes, and a line more for each rewrite that failed since the last that did not.
+const LONGEST: usize = 16 << 20;
+
+/// No store comes near this number of files or changes. What follows counts on from it and cannot overflow.
+const MOST: u64 = 1 << 62;
+
 /// What stands in the manifest's place in a folder that is still being filled with a copy of a store.
 pub(crate) const UNFINISHED_COPY: &[u8] =
     b"an unfinished copy of a store: remove this folder and copy again\n";
@@ -96,6 +102,9 @@ impl Manifest {
         if bytes == UNFINISHED_COPY {
             return Err(damaged("the copy of a store in this folder was never finished: make another"));
         }
+        if bytes.len() > LONGEST {
+            return Err(damaged("it is too long for a manifest"));
+        }
         let text = str::from_utf8(bytes).map_err(|_| damaged("it is no text"))?;
         let rest = text.strip_prefix(HEAD).ok_or_else(|| damaged("it does not begin as a manifest does"))?;
         let crc_at = text.trim_end().rfind('\n').map_or(0, |end| end + 1);
@@ -120,8 +129,9 @@ impl Manifest {
         let manifest = Self::parse(rest).ok_or_else(|| damaged("a line in it is none of a manifest's"))?;
         let is_whole = manifest.encode() == text || sabotage::skips(Rule::ChecksumCheck);
         let is_rising = manifest.logs.is_sorted_by(|one, next| one < next);
-        if !is_whole || !is_rising || manifest.numbers().any(|number| number == 0 || number >= manifest.next)
-        {
+        let counts_on = manifest.next <= MOST && manifest.sequence <= MOST;
+        let is_used = |number| number > 0 && number < manifest.next;
+        if !is_whole || !is_rising || !counts_on || !manifest.numbers().all(is_used) {
             return Err(damaged("its lines contradict each other"));
         }
         Ok(manifest)
@@ -210,6 +220,8 @@ mod tests {
             "next 9\nsequence 0\nbase appendonly-0000000002.aof 1 00000000\n",
             "hash 00000000000000000000000000000000\nnext 9\nsequence 0\nlog appendonly-0000000000.aof\n",
             "next 09\nsequence 0\n",
+            "hash 00000000000000000000000000000000\nnext 18446744073709551615\nsequence 0\n",
+            "hash 00000000000000000000000000000000\nnext 1\nsequence 18446744073709551615\n",
             "next 9\n",
         ] {
             let refused = decode(&with_crc(&format!("{HEAD}1\n{text}")));

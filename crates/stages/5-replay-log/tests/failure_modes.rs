@@ -22,7 +22,7 @@
 //! | 22 | an iteration sees what compaction does | `a_consistent_visit_keeps_what_compaction_would_take` |
 //! | 23 | a reader holds a file that compaction removed | `who_follows_the_lines_goes_on_when_a_rewrite_removes_them` |
 //! | 24 | memory explodes: the index, a queue of merges | `overwriting_without_end_takes_no_more_files` |
-//! | 25 | an untrusted length is allocated | `absurd_numbers_under_right_checksums_are_refused` |
+//! | 25 | an untrusted length is allocated | `absurd_numbers_under_right_checksums_are_refused`, `files_of_absurd_length_are_not_read_into_memory` |
 //! | 26 | an empty or corrupt snapshot blocks opening | `what_an_interrupted_rewrite_left_is_removed`, `a_snapshot_that_is_cut_or_flipped_anywhere_is_refused_by_name` |
 //! | 27 | one panic under a lock poisons everything | `after_a_panic_in_a_rewrite_reads_and_writes_go_on` |
 
@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use logladder_contract::{Deed, WatchedDisk};
-use logladder_disk::{Disk, OpenOn, RecordingDisk};
+use logladder_disk::{Disk, OpenOn, RealDisk, RecordingDisk};
 use logladder_engine::{Changes, Engine, Error, SyncPolicy};
 use logladder_replay_log::{Housekeeping, Options, Persistence, ReplayLog};
 
@@ -189,6 +189,28 @@ fn absurd_numbers_under_right_checksums_are_refused() {
             "{at}: {refused}"
         );
     }
+}
+
+/// Failure mode 25: files with a tebibyte of nothing behind what they held, which takes no space on the disk.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the test plays the stranger")]
+fn files_of_absurd_length_are_not_read_into_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let lengthen = |name: &str| {
+        let file = std::fs::OpenOptions::new().append(true).open(folder.path().join(name)).unwrap();
+        file.set_len(1 << 40).unwrap();
+    };
+    let open = || ReplayLog::open_on(RealDisk::shared(), folder.path(), options());
+    let store = open().unwrap();
+    store.set(b"key", b"value").unwrap();
+    store.sync().unwrap();
+    drop(store);
+    // What is no sum is cut off, as a torn one is.
+    lengthen("appendonly-0000000001.sums");
+    assert_eq!(open().unwrap().get(b"key").unwrap().as_deref(), Some(&b"value"[..]));
+    lengthen("MANIFEST");
+    let refused = open().unwrap_err();
+    assert!(matches!(&refused, Error::Corrupt { path, .. } if path.ends_with("MANIFEST")), "{refused}");
 }
 
 /// Failure mode 27: at each name that a rewrite touches. Nobody else waits for what the rewrite held.

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use logladder_disk::names::{file_name, is_of_key};
 use logladder_disk::parallel::for_each;
 use logladder_disk::{Disk, StoreFolder, TEMPORARY_SUFFIX, folder_in_place_of_file};
-use logladder_engine::{Error, Result};
+use logladder_engine::{Error, Result, limits};
 
 use crate::member_file::{Entry, HEADER_LEN};
 use crate::memory::{LOOSE, Memory};
 
 /// Opening a file takes about as long as reading so many bytes more of one that is open.
 const BYTES_PER_FILE: u64 = 32 << 10;
+
+/// A file has so many bytes at most: those of the longest key and of the longest value.
+const LONGEST_FILE: u64 = (HEADER_LEN + limits::MAX_KEY_LEN + limits::MAX_VALUE_LEN) as u64;
 
 /// What the folders of a store hold.
 #[derive(Debug, Default)]
@@ -81,6 +84,9 @@ fn look(disk: &dyn Disk, dir: &Path, found: &mut Found) -> Result<()> {
         }
         if whole.is_some() {
             found.temporaries.push(path);
+        } else if entry.len > LONGEST_FILE {
+            // A file that takes no space may have any length; it is not to be read into memory.
+            return Err(Error::corrupt(&path, LONGEST_FILE, "it is longer than any file of the store"));
         } else {
             found.files.push(path);
             found.bytes = found.bytes.saturating_add(entry.len);

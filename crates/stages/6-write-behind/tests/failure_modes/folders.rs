@@ -205,3 +205,16 @@ fn many_files_are_read_by_several_threads_and_none_is_missed() {
     let error = open(&RecordingDisk::from_tree(tree)).unwrap_err().to_string();
     assert!(error.contains(&name), "{error}");
 }
+
+/// Failure mode 25: a file with a tebibyte of nothing behind what it held, which takes no space on the disk.
+#[test]
+fn a_file_of_absurd_length_is_not_read_into_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_real(folder.path()).unwrap();
+    store.set(b"a/b", b"value").unwrap();
+    Box::new(store).close().unwrap();
+    let path = folder.path().join(file_name(b"a")).join(file_name(b"b"));
+    fs::OpenOptions::new().append(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+    let refused = open_real(folder.path()).unwrap_err();
+    assert!(matches!(&refused, Error::Corrupt { path: named, .. } if *named == path), "{refused}");
+}

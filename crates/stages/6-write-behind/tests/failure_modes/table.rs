@@ -18,7 +18,7 @@
 //! | 19 | a magic value inside the data means "deleted" | `values_that_look_like_tombstones_are_values`, `a_file_reads_back_whatever_its_names_and_value` |
 //! | 20 | the checksum leaves out the header | `a_flip_of_any_bit_and_a_cut_at_any_byte_is_an_error` |
 //! | 24 | memory explodes: the queue of what is to be written | `no_more_keys_and_bytes_wait_than_the_options_allow`, `a_key_that_is_set_again_before_it_is_written_is_written_once` |
-//! | 25 | an untrusted length is allocated | `absurd_fields_are_an_error_and_no_panic_even_under_a_right_checksum` |
+//! | 25 | an untrusted length is allocated | `absurd_fields_are_an_error_and_no_panic_even_under_a_right_checksum`, `a_file_of_absurd_length_is_not_read_into_memory` |
 //! | 27 | one panic under a lock poisons everything | `a_janitor_that_panics_loses_nothing_and_close_tells`, `a_panic_in_a_turn_ends_it` |
 //! | 28 | the janitor clears "dirty" before its write succeeded | `a_mark_goes_only_when_its_write_has_succeeded`, `a_value_that_changes_while_it_is_written_stays_marked_and_is_written_again`, `a_failed_write_is_reported_by_close_and_keeps_no_other_key_from_the_disk` |
 
