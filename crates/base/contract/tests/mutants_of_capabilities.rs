@@ -141,7 +141,9 @@ fn random_programs_notice_most_of_it() {
         Flaw::SplitsAtTheLastStroke,
         Flaw::DeletesWhatBeginsLikeIt,
     ] {
-        assert!(model(&subject(flaw)).is_err(), "{flaw:?}");
+        // Programs are random: some sixty of them miss the rarest flaw one time in twenty.
+        let is_noticed = (0..5).any(|_| model(&subject(flaw)).is_err());
+        assert!(is_noticed, "{flaw:?}");
     }
     assert!(model(&subject(Flaw::None)).is_ok());
 }
