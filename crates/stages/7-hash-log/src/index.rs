@@ -141,6 +141,19 @@ impl Index {
 }
 
 impl Hash {
+    /// Its bits in one word, in whose order those of one shard stand together, rising by fingerprint.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "a shard's number has ten bits")]
+    pub(crate) fn word(self) -> u32 {
+        (self.shard as u32) << PRINT_BITS | self.print
+    }
+
+    /// The hash with this word.
+    #[inline]
+    pub(crate) fn of_word(word: u32) -> Self {
+        Self { shard: (word >> PRINT_BITS) as usize, print: word & ((1 << PRINT_BITS) - 1) }
+    }
+
     #[inline]
     pub(crate) fn print(self) -> u32 {
         self.print

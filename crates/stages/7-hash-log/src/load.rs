@@ -2,6 +2,15 @@
 //!
 //! Each segment is a [`Source`]: its hint, if it has one, or else its records. Where two records have the same hash,
 //! their keys are compared; of each key the records with the highest numbers win, whatever came first.
+//!
+//! Each key goes somewhere else in the index, and a thread that waited for that memory key by key would do little
+//! besides. So an [`Intake`] gathers entries, sorts them by their hash, and goes through the index from one end to
+//! the other:
+//!
+//! ```text
+//!   segment ──► 128 Ki entries, 16 bytes each ──► sorted ──► shard 0, its places from left to right
+//!                                                            shard 1, its places from left to right
+//! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -64,6 +73,80 @@ pub(crate) struct Loader<'s> {
     live_bytes: Vec<AtomicU64>,
 }
 
+/// So many entries are taken in at once. The more there are, the fewer places of the index lie between two of them;
+/// with those of 16 bytes they are 2 MiB, for each thread.
+const GATHERED: usize = 128 * 1024;
+
+/// An entry on its way into the index, without its key: if that is asked for, its source has it.
+#[derive(Debug, Clone, Copy)]
+struct Gathered {
+    hash: u32,
+    offset: u32,
+    part: Part,
+}
+
+impl Gathered {
+    fn hash(&self) -> Hash {
+        Hash::of_word(self.hash)
+    }
+}
+
+/// What a record is of the store's size.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    record_len: u32,
+    /// [`Part::DELETE`] if it takes its key's value away.
+    live_len: u32,
+}
+
+impl Part {
+    /// No key and value together are as long.
+    const DELETE: u32 = u32::MAX;
+
+    fn of(entry: &Entry<'_>) -> Self {
+        // The limits of a key and a value, 65,535 and 2³⁰ − 1, are checked when a record is read.
+        let short = |len: u64| u32::try_from(len).unwrap_or(u32::MAX - 1);
+        let live_len = if entry.is_delete() { Self::DELETE } else { short(entry.live_len()) };
+        Self { record_len: short(entry.header.record_len()), live_len }
+    }
+
+    fn is_delete(self) -> bool {
+        self.live_len == Self::DELETE
+    }
+}
+
+/// Takes in the entries of one source, many at once.
+#[derive(Debug)]
+pub(crate) struct Intake<'l, 's> {
+    loader: &'l Loader<'s>,
+    seat: u16,
+    gathered: Vec<Gathered>,
+}
+
+impl Intake<'_, '_> {
+    /// Takes in an entry, at once or later.
+    pub(crate) fn push(&mut self, entry: &Entry<'_>) -> Result<()> {
+        let hash = index::hash(&self.loader.hash_key, entry.key).word();
+        let offset = u32::try_from(entry.offset).ok().filter(|_| entry.offset <= index::MAX_OFFSET);
+        let far = || Error::Unsupported { what: "it has larger segments than a store can".into() };
+        self.gathered.push(Gathered { hash, offset: offset.ok_or_else(far)?, part: Part::of(entry) });
+        if self.gathered.len() < GATHERED { Ok(()) } else { self.finish() }
+    }
+
+    /// Takes in what it still has.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        // Of a key that is there twice, either may come first.
+        self.gathered.sort_unstable_by_key(|gathered| gathered.hash);
+        for of_shard in self.gathered.chunk_by(|one, next| one.hash().shard == next.hash().shard) {
+            if let Some(first) = of_shard.first() {
+                self.loader.take_all(first.hash().shard, self.seat, of_shard)?;
+            }
+        }
+        self.gathered.clear();
+        Ok(())
+    }
+}
+
 /// A shard, and what it knows beyond the index.
 #[derive(Debug, Default)]
 struct Loading {
@@ -85,19 +168,34 @@ impl<'s> Loader<'s> {
         }
     }
 
-    /// Takes in an entry of the source at `place`.
-    pub(crate) fn take(&self, place: usize, entry: &Entry<'_>) -> Result<()> {
-        let hash = index::hash(&self.hash_key, entry.key);
-        let location = location_of(place, entry)?;
-        let mut loading = lock(&self.shards[hash.shard])?;
+    /// To take in the entries of the source at `place`.
+    pub(crate) fn intake(&self, place: usize) -> Result<Intake<'_, 's>> {
+        let far = || Error::Unsupported { what: "it has more segments than a store can".into() };
+        let seat = u16::try_from(place + 1).map_err(|_| far())?;
+        Ok(Intake { loader: self, seat, gathered: Vec::new() })
+    }
+
+    /// Takes in entries of one shard, in the order of their hashes.
+    fn take_all(&self, shard: usize, seat: u16, gathered: &[Gathered]) -> Result<()> {
+        let mut loading = lock(&self.shards[shard])?;
         let loading = loading.get_or_insert_default();
-        let known: Vec<Location> = loading.shard.table().places_of(hash.print()).collect();
-        if known.is_empty() {
-            self.add(loading, hash, location, entry);
-            loading.live.add(entry);
-        } else {
-            self.take_among(loading, hash, location, entry, &known);
+        let table = loading.shard.table();
+        gathered.iter().for_each(|gathered| table.prefetch(gathered.hash().print()));
+        drop(table);
+        for gathered in gathered {
+            self.take(loading, Location { seat, offset: gathered.offset }, gathered)?;
         }
+        Ok(())
+    }
+
+    fn take(&self, loading: &mut Loading, location: Location, gathered: &Gathered) -> Result<()> {
+        let hash = gathered.hash();
+        let known: Vec<Location> = loading.shard.table().places_of(hash.print()).collect();
+        if !known.is_empty() {
+            return self.take_among(loading, hash, location, &known);
+        }
+        self.add(loading, hash, location, gathered.part);
+        loading.live.add(gathered.part);
         Ok(())
     }
 
@@ -107,56 +205,59 @@ impl<'s> Loader<'s> {
         loading: &mut Loading,
         hash: Hash,
         location: Location,
-        entry: &Entry<'_>,
         known: &[Location],
-    ) {
+    ) -> Result<()> {
+        // It was gathered from there.
+        let changed = || Error::Unsupported { what: "its files change while it is being opened".into() };
+        let entry = self.entry(location).ok_or_else(changed)?;
         let mut of_key: Vec<(Location, Entry<'_>)> = known
             .iter()
             .filter_map(|&place| Some((place, self.entry(place)?)))
             .filter(|(_, other)| other.key == entry.key)
             .collect();
         if let Some((_, newest)) = of_key.first() {
-            loading.live.remove(newest);
+            loading.live.remove(Part::of(newest));
         }
         for (place, other) in &of_key {
-            self.take_out(loading, hash, *place, other);
+            self.take_out(loading, hash, *place, Part::of(other));
         }
-        of_key.push((location, *entry));
+        of_key.push((location, entry));
         of_key.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.header.sequence));
         // A crash in the middle of a compaction may have left a record twice; it is the same one.
         of_key.dedup_by_key(|(_, entry)| entry.header.sequence);
         of_key.truncate(self.versions);
         // The newest goes in last, and so stands first.
         for (place, entry) in of_key.iter().rev() {
-            self.add(loading, hash, *place, entry);
+            self.add(loading, hash, *place, Part::of(entry));
         }
         if let Some((_, newest)) = of_key.first() {
-            loading.live.add(newest);
+            loading.live.add(Part::of(newest));
         }
+        Ok(())
     }
 
     fn entry(&self, place: Location) -> Option<Entry<'s>> {
         self.sources.get(usize::from(place.seat).checked_sub(1)?)?.entry(place.offset)
     }
 
-    fn add(&self, loading: &mut Loading, hash: Hash, location: Location, entry: &Entry<'_>) {
+    fn add(&self, loading: &mut Loading, hash: Hash, location: Location, part: Part) {
         loading.shard.add(hash.print(), location);
-        if self.is_passing(entry) {
+        if self.is_passing(part) {
             loading.tombstones.push((hash.print(), location));
         } else {
-            self.live_bytes_at(location).fetch_add(entry.header.record_len(), Ordering::Relaxed);
+            self.live_bytes_at(location).fetch_add(part.record_len.into(), Ordering::Relaxed);
         }
     }
 
-    fn take_out(&self, loading: &mut Loading, hash: Hash, place: Location, entry: &Entry<'_>) {
-        if loading.shard.remove(hash.print(), place) && !self.is_passing(entry) {
-            self.live_bytes_at(place).fetch_sub(entry.header.record_len(), Ordering::Relaxed);
+    fn take_out(&self, loading: &mut Loading, hash: Hash, place: Location, part: Part) {
+        if loading.shard.remove(hash.print(), place) && !self.is_passing(part) {
+            self.live_bytes_at(place).fetch_sub(part.record_len.into(), Ordering::Relaxed);
         }
     }
 
     /// Whether it is in the index only while that is loaded.
-    fn is_passing(&self, entry: &Entry<'_>) -> bool {
-        entry.is_delete() && self.versions == 1
+    fn is_passing(&self, part: Part) -> bool {
+        part.is_delete() && self.versions == 1
     }
 
     fn live_bytes_at(&self, place: Location) -> &AtomicU64 {
@@ -187,28 +288,20 @@ impl<'s> Loader<'s> {
 
 impl Live {
     /// The newest record of a key is this.
-    fn add(&mut self, newest: &Entry<'_>) {
+    fn add(&mut self, newest: Part) {
         if !newest.is_delete() {
             self.keys += 1;
-            self.bytes += newest.live_len();
+            self.bytes += u64::from(newest.live_len);
         }
     }
 
     /// It no longer is.
-    fn remove(&mut self, newest: &Entry<'_>) {
+    fn remove(&mut self, newest: Part) {
         if !newest.is_delete() {
             self.keys -= 1;
-            self.bytes -= newest.live_len();
+            self.bytes -= u64::from(newest.live_len);
         }
     }
-}
-
-/// The place in the index of an entry of the source at `place`.
-fn location_of(place: usize, entry: &Entry<'_>) -> Result<Location> {
-    let far = || Error::Unsupported { what: "it has more segments, or larger ones, than a store can".into() };
-    let seat = u16::try_from(place + 1).map_err(|_| far())?;
-    let offset = u32::try_from(entry.offset).ok().filter(|_| entry.offset <= index::MAX_OFFSET);
-    Ok(Location { seat, offset: offset.ok_or_else(far)? })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
@@ -259,7 +352,9 @@ mod tests {
             let loader = Loader::new(&sources, [3; 16], versions);
             for &place in order {
                 let entry = sources[place].entry(32).unwrap();
-                loader.take(place, &entry).unwrap();
+                let mut intake = loader.intake(place).unwrap();
+                intake.push(&entry).unwrap();
+                intake.finish().unwrap();
             }
             let (index, live_bytes, live) = loader.finish().unwrap();
             let seats = |key| -> Vec<u16> {

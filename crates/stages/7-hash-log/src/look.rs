@@ -160,7 +160,9 @@ fn load(
             return segment.load(folder, &loader, &sources, place, options);
         }
         let segment = &tail[place - sealed.len()];
-        segment.load(|entry| loader.take(place, entry))?;
+        let mut intake = loader.intake(place)?;
+        segment.load(|entry| intake.push(entry))?;
+        intake.finish()?;
         Ok((Fixed::default(), None))
     })?;
     let (index, live_bytes, live) = loader.finish()?;
@@ -196,21 +198,24 @@ impl Sealed {
         options: &Options,
     ) -> Result<(Fixed, Option<Vec<u8>>)> {
         let mut fixed = Fixed::default();
+        let mut intake = loader.intake(place)?;
         if let Some(Source::Hint { bytes, positions }) = sources.get(place) {
             for &position in positions {
                 if let Some(entry) = hint::entry_at(bytes, index(position.into())) {
                     fixed.add(&entry);
-                    loader.take(place, &entry)?;
+                    intake.push(&entry)?;
                 }
             }
+            intake.finish()?;
             return Ok((fixed, None));
         }
         let mut hint_len = hint::EMPTY_LEN;
         let survey = scan::survey(&self.map, &self.header, |entry| {
             fixed.add(entry);
             hint_len += entry.len() as u64;
-            loader.take(place, entry)
+            intake.push(entry)
         })?;
+        intake.finish()?;
         survey.check_sealed().map_err(|flaw| {
             let path = folder.path(&segment_name(self.header.id));
             Error::corrupt(&path, survey.footer.data_len, flaw.to_string())
