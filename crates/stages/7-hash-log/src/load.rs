@@ -180,7 +180,9 @@ impl<'s> Loader<'s> {
         let mut loading = lock(&self.shards[shard])?;
         let loading = loading.get_or_insert_default();
         let table = loading.shard.table();
-        gathered.iter().for_each(|gathered| table.prefetch(gathered.hash().print()));
+        for gathered in gathered {
+            table.prefetch(gathered.hash().print());
+        }
         drop(table);
         for gathered in gathered {
             self.take(loading, Location { seat, offset: gathered.offset }, gathered)?;
