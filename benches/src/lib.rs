@@ -14,7 +14,8 @@
 //!   real [`input`].
 //! - [`Crowd`] is what many threads do to it at once, with every latency.
 //! - A [`Report`] holds everything that was found out. [`tables`] and [`chart`] show it, [`learndb`] in the
-//!   form and beside the figures of the course that the ladder follows.
+//!   form and beside the figures of the course that the ladder follows. A [`Sheet`] is a table that is kept with them,
+//!   for the book.
 //!
 //! The rules: every value that is read is compared with what was stored, and an engine that answers wrongly
 //! has no figures ([`Failure::WrongValue`]). Everything is bounded in time, and what was cut off says so.
@@ -35,6 +36,7 @@ mod meter;
 mod progress;
 pub mod report;
 mod runner;
+mod sheet;
 mod spread;
 pub mod statistics;
 pub mod tables;
@@ -51,6 +53,7 @@ pub use memory::Heap;
 pub use progress::Progress;
 pub use report::{Operation, Report, Run};
 pub use runner::{Runner, reports_folder};
+pub use sheet::{Asked, Sheet, save};
 pub use spread::{Deed, Spread};
 pub use worker::{Job, WORKER_ARGUMENT, worker_entry};
 pub use workload::{Data, SEED, Workload};

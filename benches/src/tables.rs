@@ -7,12 +7,13 @@ use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, Table};
 use logladder_engine::Durability;
 
 use crate::figures;
 use crate::report::{Operation, Phase, Report, Run};
-use crate::{DSKVS_PUBLISHED, Spread};
+use crate::sheet::empty_table;
+use crate::{DSKVS_PUBLISHED, Sheet, Spread};
 
 /// How tables look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,7 +46,7 @@ pub fn all(report: &Report, look: Look) -> String {
             let tables = if runs.iter().any(|run| run.spreads.is_empty()) {
                 vec![speed(&runs, look), latency(&runs, look), memory(&runs, look), disk(&runs, look)]
             } else {
-                vec![throughput(&runs, look), percentiles(&runs, look)]
+                vec![throughput(&runs).table(look), percentiles(&runs).table(look)]
             };
             for table in tables {
                 let _ = writeln!(text, "\n{table}");
@@ -100,7 +101,7 @@ pub fn by_workload(report: &Report) -> Vec<(&str, Vec<Group<'_>>)> {
 #[must_use]
 pub fn speed(runs: &[&Run], look: Look) -> Table {
     let operations = operations(runs);
-    let mut table = table(look);
+    let mut table = empty_table(look);
     let headings = operations.iter().map(|operation| format!("{}/s", operation.name()));
     header(&mut table, std::iter::once("engine".to_owned()).chain(headings));
     for run in runs {
@@ -110,7 +111,7 @@ pub fn speed(runs: &[&Run], look: Look) -> Table {
             let cell = Cell::new(format!("{}{mark}", figures::rate(&phase.rate)));
             if is_fastest(phase, operation, runs) { cell.fg(Color::Green) } else { cell }
         });
-        table.add_row(std::iter::once(name(run)).chain(cells));
+        table.add_row(std::iter::once(Cell::new(name(run))).chain(cells));
     }
     align_right(table)
 }
@@ -119,7 +120,7 @@ pub fn speed(runs: &[&Run], look: Look) -> Table {
 #[must_use]
 pub fn latency(runs: &[&Run], look: Look) -> Table {
     let operations = operations(runs);
-    let mut table = table(look);
+    let mut table = empty_table(look);
     let headings = operations.iter().map(|operation| format!("{}: p50 / p99 / p99.9", operation.name()));
     header(&mut table, std::iter::once("engine".to_owned()).chain(headings));
     for run in runs {
@@ -130,62 +131,73 @@ pub fn latency(runs: &[&Run], look: Look) -> Table {
                 .map(|nanoseconds| figures::duration(Duration::from_nanos(nanoseconds)));
             Cell::new(shown.join(" / "))
         });
-        table.add_row(std::iter::once(name(run)).chain(cells));
+        table.add_row(std::iter::once(Cell::new(name(run))).chain(cells));
     }
     align_right(table)
 }
 
 /// How much a crowd of threads did together, and one of them alone.
 #[must_use]
-pub fn throughput(runs: &[&Run], look: Look) -> Table {
-    let mut table = table(look);
+pub fn throughput(runs: &[&Run]) -> Sheet {
     let headings =
-        ["engine", "operation", "operations", "all threads/s", "bandwidth/s", "1 ÷ average/s", "dskvs'"];
-    header(&mut table, headings.map(str::to_owned));
+        ["engine", "operation", ">operations", ">all threads/s", ">bandwidth/s", ">1 ÷ average/s", ">dskvs'"];
+    let mut sheet = Sheet::new("throughput", title(runs), headings);
     for (run, spread) in runs.iter().flat_map(|run| run.spreads.iter().map(move |spread| (run, spread))) {
         let mark = if spread.cut_off { " ✂" } else { "" };
         let published = DSKVS_PUBLISHED.iter().find(|(deed, _)| *deed == spread.deed);
-        table.add_row([
+        sheet.rows.push(vec![
             name(run),
-            Cell::new(spread.deed.name()),
-            Cell::new(format!("{}{mark}", figures::count(spread.operations))),
-            Cell::new(figures::per_second(spread.per_second)),
-            Cell::new(figures::bytes_of(spread.bytes_per_second)),
-            Cell::new(figures::per_second(spread.per_second_of_a_thread())),
-            Cell::new(or_dash(published.map(|(_, theirs)| figures::per_second(*theirs)))),
+            spread.deed.name().to_owned(),
+            format!("{}{mark}", figures::count(spread.operations)),
+            figures::per_second(spread.per_second),
+            figures::bytes_of(spread.bytes_per_second),
+            figures::per_second(spread.per_second_of_a_thread()),
+            or_dash(published.map(|(_, theirs)| figures::per_second(*theirs))),
         ]);
     }
-    align_right(table)
+    sheet
 }
 
 /// How long an operation took one thread of a crowd.
 #[must_use]
-pub fn percentiles(runs: &[&Run], look: Look) -> Table {
-    let mut table = table(look);
+pub fn percentiles(runs: &[&Run]) -> Sheet {
     let headings =
-        ["engine", "operation", "min", "avg", "p50", "p75", "p90", "p99", "p99.9", "p99.99", "max"];
-    header(&mut table, headings.map(str::to_owned));
+        ["engine", "operation", ">min", ">avg", ">p50", ">p75", ">p90", ">p99", ">p99.9", ">p99.99", ">max"];
+    let mut sheet = Sheet::new("percentiles", title(runs), headings);
     for (run, spread) in runs.iter().flat_map(|run| run.spreads.iter().map(move |spread| (run, spread))) {
         let Spread { min, p50, p75, p90, p99, p999, p9999, max, average, .. } = *spread;
         let average = Duration::try_from_secs_f64(average / 1e9).unwrap_or_default();
         let times = [p50, p75, p90, p99, p999, p9999, max].map(Duration::from_nanos);
         let times = [Duration::from_nanos(min), average].into_iter().chain(times);
-        let times = times.map(|time| Cell::new(figures::duration(time)));
-        table.add_row([name(run), Cell::new(spread.deed.name())].into_iter().chain(times));
+        let times = times.map(figures::duration);
+        sheet.rows.push([name(run), spread.deed.name().to_owned()].into_iter().chain(times).collect());
     }
-    align_right(table)
+    sheet
+}
+
+/// What the runs have in common.
+fn title(runs: &[&Run]) -> String {
+    let survives = runs.first().map_or("", |run| survives(run.durability));
+    format!("an acknowledged write survives {survives}")
+}
+
+/// What a crowd of threads was timed at, for the book: two tables for each durability.
+#[must_use]
+pub fn of_crowds(report: &Report) -> Vec<Sheet> {
+    let groups = by_workload(report).into_iter().flat_map(|(_, groups)| groups);
+    groups.flat_map(|(_, runs)| [throughput(&runs), percentiles(&runs)]).collect()
 }
 
 /// Memory before and after, and how many values were compared in the meantime.
 #[must_use]
 pub fn memory(runs: &[&Run], look: Look) -> Table {
-    let mut table = table(look);
+    let mut table = empty_table(look);
     let headings = ["engine", "RSS before", "RSS after", "difference", "heap held", "values checked"];
     header(&mut table, headings.map(str::to_owned));
     for run in runs {
         let memory = &run.memory;
         table.add_row([
-            name(run),
+            Cell::new(name(run)),
             Cell::new(figures::bytes(memory.rss_before)),
             Cell::new(figures::bytes(memory.rss_after)),
             Cell::new(figures::difference(memory.rss_difference())),
@@ -199,7 +211,7 @@ pub fn memory(runs: &[&Run], look: Look) -> Table {
 /// Bytes on disk, amplification, and how long syncing and opening took.
 #[must_use]
 pub fn disk(runs: &[&Run], look: Look) -> Table {
-    let mut table = table(look);
+    let mut table = empty_table(look);
     let headings = ["engine", "on disk", "in blocks", "write ampl.", "space ampl.", "sync", "open again"];
     header(&mut table, headings.map(str::to_owned));
     let times = |factor: Option<f64>| or_dash(factor.map(|factor| format!("{factor:.2}×")));
@@ -208,7 +220,7 @@ pub fn disk(runs: &[&Run], look: Look) -> Table {
         let storage = &run.storage;
         let kept = run.reopen.is_some();
         table.add_row([
-            name(run),
+            Cell::new(name(run)),
             Cell::new(or_dash(kept.then(|| figures::bytes(storage.disk_bytes)))),
             Cell::new(or_dash(kept.then(|| figures::bytes(storage.occupied_bytes)))),
             Cell::new(times(storage.write_amplification())),
@@ -234,23 +246,9 @@ fn is_fastest(phase: &Phase, operation: Operation, runs: &[&Run]) -> bool {
     runs.len() > 1 && speeds.fold(0.0, f64::max) <= phase.rate.per_second
 }
 
-fn name(run: &Run) -> Cell {
+fn name(run: &Run) -> String {
     let number = run.number.map_or(String::new(), |number| format!("{number} "));
-    Cell::new(format!("{number}{}", run.engine))
-}
-
-fn table(look: Look) -> Table {
-    let mut table = Table::new();
-    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─')));
-    if look.colour {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    if let Some(width) = look.width {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    }
-    table
+    format!("{number}{}", run.engine)
 }
 
 fn header(table: &mut Table, headings: impl IntoIterator<Item = String>) {

@@ -69,12 +69,17 @@ pub(crate) fn ci() -> Result<()> {
 /// Says what is there of what the commands need.
 #[allow(clippy::unnecessary_wraps, reason = "every command has the same shape")]
 pub(crate) fn doctor() -> Result<()> {
-    let tools: [(&str, &[&str], &str); 5] = [
+    let tools: [(&str, &[&str], &str); 6] = [
         ("cargo", &["--version"], "everything"),
         ("rustc", &["--version"], "everything"),
         ("cargo", &["fmt", "--version"], "cargo xtask ci; `rustup component add rustfmt`"),
         ("cargo", &["clippy", "--version"], "cargo xtask ci; `rustup component add clippy`"),
         ("strace", &["--version"], "the tests that let system calls fail; `apt-get install strace`"),
+        (
+            "redis-server",
+            &["--version"],
+            "the figures beside Redis; `apt-get install redis-server redis-tools`",
+        ),
     ];
     for (tool, arguments, needed_for) in tools {
         let found = Command::new(tool).args(arguments).output().ok().filter(|output| output.status.success());

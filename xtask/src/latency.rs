@@ -1,11 +1,12 @@
 //! `cargo xtask latency`: the latency benchmark of dskvs, on every stage.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args;
 use logladder_bench::tables::{self, Look};
-use logladder_bench::{Crowd, Job, reports_folder};
+use logladder_bench::{Crowd, Job, figures, reports_folder, save};
 
 use crate::climb::{find_all, measure, shown};
 
@@ -21,9 +22,10 @@ pub(crate) struct Latency {
     /// Sync each write before it is acknowledged, or, in a stage that writes later, before it counts as written
     #[arg(long)]
     sync: bool,
-    /// Print the report as JSON
-    #[arg(long)]
-    json: bool,
+    /// Print the report as JSON; or write it to a file, with its tables, for the book
+    #[arg(long, value_name = "FILE")]
+    #[allow(clippy::option_option, reason = "not asked for, without a file, with one")]
+    json: Option<Option<PathBuf>>,
 }
 
 impl Latency {
@@ -32,14 +34,31 @@ impl Latency {
         let stages = find_all(&self.stages)?;
         let share = Duration::from_secs(self.seconds) / u32::try_from(stages.len().max(1))?;
         let crowd = Crowd::dskvs(share, self.sync);
-        if !self.json {
-            let Crowd { threads, keys, value_len, .. } = crowd;
-            println!("{threads} threads, {keys} keys, values of {value_len} bytes");
+        let prints_json = self.json == Some(None);
+        let Crowd { threads, keys, value_len, .. } = crowd;
+        let what = format!(
+            "{threads} threads, {} keys, values of {} bytes",
+            figures::count(keys.into()),
+            figures::count(value_len.into())
+        );
+        if !prints_json {
+            println!("{what}");
         }
         let report = measure(&stages, &Job::Crowd(crowd))?;
         let path = reports_folder().join("latency.json");
         report.save(&path)?;
-        if self.json {
+        if let Some(Some(file)) = &self.json {
+            let synced = if self.sync { ", with `SyncPolicy::Always`" } else { "" };
+            let run = format!(
+                "{what}{synced}; {} s for {} stages. {}, {}.",
+                self.seconds,
+                stages.len(),
+                report.machine,
+                report.date
+            );
+            save(file, &run, &tables::of_crowds(&report), &report)?;
+        }
+        if prints_json {
             println!("{}", report.to_json()?);
         } else {
             print!("\n{}", tables::all(&report, Look::of_stdout()));

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use logladder_bench::figures::count;
-use logladder_bench::{Failure, Machine, Report, reports_folder};
-use logladder_disk::{RealDisk, replace};
-use logladder_engine::{Durability, SyncPolicy};
+use logladder_bench::{Failure, Machine, Report, reports_folder, save};
+use logladder_engine::Durability;
 use serde::{Serialize, Serializer};
 
 use crate::entrant::Side;
@@ -14,7 +13,6 @@ use crate::latency::Tail;
 use crate::measure::Measure;
 use crate::rivals::RIVALS;
 use crate::scale::{Filled, Opened};
-use crate::sheet::Sheet;
 use crate::space::Occupied;
 
 /// What a run found out, as it is written to the folder of reports.
@@ -154,17 +152,6 @@ fn as_text<S: Serializer>(durability: &Durability, to: S) -> Result<S::Ok, S::Er
     to.collect_str(durability)
 }
 
-/// Results with their tables, as they are written to a file.
-#[derive(Serialize)]
-struct Stored<'r> {
-    /// What was run where, in a sentence.
-    run: String,
-    /// The tables, for whoever wants to show them without knowing how they come about.
-    tables: Vec<Sheet>,
-    #[serde(flatten)]
-    results: &'r Results,
-}
-
 fn has_no_runs(report: &Report) -> bool {
     report.runs.is_empty()
 }
@@ -224,14 +211,7 @@ impl Results {
     ///
     /// [`Failure::System`].
     pub fn save(&self, path: &Path) -> Result<(), Failure> {
-        let stored = Stored { run: self.run(), tables: self.sheets(), results: self };
-        let mut text = serde_json::to_vec_pretty(&stored)
-            .map_err(|error| Failure::system("write the results as JSON", &error))?;
-        text.push(b'\n');
-        let failed =
-            |error: &dyn std::error::Error| Failure::system(format!("write {}", path.display()), error);
-        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).map_err(|error| failed(&error))?;
-        replace(&RealDisk, path, &[&text], SyncPolicy::Never).map_err(|error| failed(&error))
+        save(path, &self.run(), &self.sheets(), self)
     }
 
     /// Where they are written if nothing else is said: `rivals.json` in the folder of reports, or, of a test,

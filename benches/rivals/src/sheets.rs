@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use logladder_bench::Sheet;
 use logladder_bench::figures::{bytes, count, duration, per_second};
 use logladder_bench::tables::survives;
 use logladder_engine::Durability;
@@ -15,7 +16,6 @@ use crate::latency::Beside;
 use crate::measure::Measure;
 use crate::medians::{Large, Median, Row};
 use crate::results::{Of, Results};
-use crate::sheet::Sheet;
 use crate::targets;
 
 /// What stands where there is no figure.

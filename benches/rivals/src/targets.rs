@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use logladder_bench::Sheet;
 use logladder_bench::figures::{bytes, duration};
 use logladder_bench::tables::survives;
 
@@ -14,7 +15,6 @@ use crate::measure::Measure as M;
 use crate::medians::{Large, Median, Row, SpaceMedian};
 use crate::results::{Of, Results};
 use crate::schedule::{KIBIBYTE, LARGE, SMALL};
-use crate::sheet::Sheet;
 use crate::sheets::{NONE, a_key, percent, rate};
 
 /// The limit of the durable sets: write(2) and fdatasync into reserved space, shared by threads that wait.

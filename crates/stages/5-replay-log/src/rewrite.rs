@@ -208,12 +208,27 @@ impl Store {
             piece.clear();
             Ok(())
         };
+        // Under the lock of a table its entries are copied as they are; to make lines of them takes longer, and a
+        // writer who wants the table would wait.
+        let (mut copied, mut lens): (Vec<u8>, Vec<(usize, usize)>) = (Vec::new(), Vec::new());
         for table in 0..TABLES {
-            let add = |entry: &Entry| line::write_set(entry.key(), entry.value(), &mut piece);
-            self.map.show_table(table, view, add)?;
-            if piece.len() >= PIECE_LEN {
-                write(&mut piece)?;
+            let copy = |entry: &Entry| {
+                lens.push((entry.key().len(), entry.value().len()));
+                copied.extend_from_slice(entry.key());
+                copied.extend_from_slice(entry.value());
+            };
+            self.map.show_table(table, view, copy)?;
+            let mut rest = &copied[..];
+            for (key_len, value_len) in lens.drain(..) {
+                let (key, behind) = rest.split_at(key_len);
+                let (value, behind) = behind.split_at(value_len);
+                line::write_set(key, value, &mut piece);
+                rest = behind;
+                if piece.len() >= PIECE_LEN {
+                    write(&mut piece)?;
+                }
             }
+            copied.clear();
         }
         if !piece.is_empty() {
             write(&mut piece)?;

@@ -1,13 +1,14 @@
-//! The measurements.
+//! The measurements of stage 5.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use logladder::memory::Memory;
+use logladder::replay_log::{Housekeeping, Options, Persistence, ReplayLog};
+use logladder_bench::figures;
 use logladder_engine::{Engine, Open, SyncPolicy};
-use logladder_memory::Memory;
-use logladder_replay_log::{Housekeeping, Options, Persistence, ReplayLog};
 
 use crate::bare::{BareFile, GroupCommit};
 use crate::row::{Row, Target};
@@ -60,7 +61,7 @@ fn rate(count: u64, mut work: impl FnMut(u64)) -> f64 {
 }
 
 fn show(rate: f64) -> String {
-    format!("{rate:.0}/s")
+    format!("{}/s", figures::per_second(rate))
 }
 
 fn open(dir: &Path, options: Options) -> ReplayLog {
@@ -88,7 +89,18 @@ pub(crate) fn all(scale: u64) -> Vec<Row> {
         always(Duration::from_millis(1_500 / scale)),
     ];
     rows.extend(loads(1_000_000 / scale));
-    rows.push(beside_snapshots(1_000_000 / scale, Duration::from_millis(3_000 / scale)));
+    for (what, persistence) in [
+        ("set p99.9 while a snapshot is made, against idle", Persistence::Both),
+        ("set p99.9 while lines are rewritten, against idle", Persistence::AppendOnly),
+    ] {
+        rows.push(beside_rewrites(
+            what,
+            persistence,
+            1_000_000 / scale,
+            Duration::from_millis(3_000 / scale),
+        ));
+    }
+    rows.push(bare_beside_a_file(1_000_000 / scale, Duration::from_millis(3_000 / scale)));
     rows
 }
 
@@ -216,7 +228,7 @@ fn loads(keys: u64) -> Vec<Row> {
     let row = |what, figure: f64, least: f64| Row {
         what,
         measured: show(figure),
-        against: format!("{least:.0}/s"),
+        against: show(least),
         figure: figure / least,
         target: Target::AtLeast(1.0),
     };
@@ -227,15 +239,14 @@ fn loads(keys: u64) -> Vec<Row> {
 }
 
 /// How long the slowest of a thousand sets takes, in microseconds.
-fn slowest_of_a_thousand(store: &ReplayLog, keys: u64, mut goes_on: impl FnMut() -> bool) -> f64 {
+fn slowest_of_a_thousand(mut set: impl FnMut(u64), mut goes_on: impl FnMut() -> bool) -> f64 {
     let mut times = Vec::new();
     let mut number = 0;
     while goes_on() {
         for _ in 0..100 {
             number += 1;
-            let key = key(scramble(number) % keys);
             let start = Instant::now();
-            store.set(&key, &VALUE).expect("a set");
+            set(number);
             times.push(start.elapsed());
         }
     }
@@ -243,32 +254,48 @@ fn slowest_of_a_thousand(store: &ReplayLog, keys: u64, mut goes_on: impl FnMut()
     times[times.len() * 999 / 1000].as_secs_f64() * 1e6
 }
 
-fn beside_snapshots(keys: u64, time: Duration) -> Row {
-    let folder = folder();
-    let options = on_demand(SyncPolicy::Never).with_persistence(Persistence::Both);
-    let store = open(folder.path(), options);
-    for number in 0..keys {
-        store.set(&key(number), &VALUE).expect("a set");
-    }
+/// The slowest of a thousand while something else is done, and before it.
+fn idle_and_beside(time: Duration, mut set: impl FnMut(u64), work: impl Fn() + Sync) -> (f64, f64) {
     let (mut idle, mut busy) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
+    for _ in 0..ROUNDS {
         let start = Instant::now();
-        idle.push(slowest_of_a_thousand(&store, keys, || start.elapsed() < time));
+        idle.push(slowest_of_a_thousand(&mut set, || start.elapsed() < time));
         let ended = AtomicBool::new(false);
         busy.push(thread::scope(|scope| {
             scope.spawn(|| {
-                store.snapshot().expect("a snapshot");
+                work();
                 ended.store(true, Ordering::Release);
             });
-            slowest_of_a_thousand(&store, keys, || !ended.load(Ordering::Acquire))
+            slowest_of_a_thousand(&mut set, || !ended.load(Ordering::Acquire))
         }));
     }
-    let (idle, busy) = (median(idle), median(busy));
-    Row {
-        what: "set p99.9 while a snapshot is made",
-        measured: format!("{busy:.1} µs"),
-        against: format!("{idle:.1} µs"),
-        figure: busy / idle,
-        target: Target::AtMost(3.0),
+    (median(idle), median(busy))
+}
+
+fn beside(what: &'static str, target: Target, (idle, busy): (f64, f64)) -> Row {
+    let measured = format!("{busy:.1} µs");
+    Row { what, measured, against: format!("{idle:.1} µs"), figure: busy / idle, target }
+}
+
+fn beside_rewrites(what: &'static str, persistence: Persistence, keys: u64, time: Duration) -> Row {
+    let folder = folder();
+    let store = open(folder.path(), on_demand(SyncPolicy::Never).with_persistence(persistence));
+    for number in 0..keys {
+        store.set(&key(number), &VALUE).expect("a set");
     }
+    let set = |number| store.set(&key(scramble(number) % keys), &VALUE).expect("a set");
+    let rewrite = || store.snapshot().expect("a snapshot or a rewrite");
+    beside(what, Target::AtMost(3.0), idle_and_beside(time, set, rewrite))
+}
+
+/// What the system makes of it alone: one write(2) for each line, while another thread writes and syncs a file as large
+/// as the rewritten one.
+fn bare_beside_a_file(keys: u64, time: Duration) -> Row {
+    let folder = folder();
+    let mut lines = BareFile::create(&folder.path().join("lines"));
+    let line = line(0);
+    let len = keys * line.len() as u64;
+    let write = || BareFile::create(&folder.path().join("base")).fill(len);
+    let times = idle_and_beside(time, |_| lines.append(&line), write);
+    beside("write(2) p99.9 while a file is written, against idle", Target::None, times)
 }

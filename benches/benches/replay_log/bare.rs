@@ -18,6 +18,18 @@ impl BareFile {
     pub(crate) fn append(&mut self, record: &[u8]) {
         self.0.write_all(record).expect("a bare write");
     }
+
+    /// Writes so many bytes in pieces, and syncs now and then, as a rewrite does.
+    pub(crate) fn fill(&mut self, len: u64) {
+        let piece = vec![b'x'; 256 * 1024];
+        for number in 1..=len.div_ceil(piece.len() as u64) {
+            self.append(&piece);
+            if number % 32 == 0 {
+                self.0.sync_data().expect("a bare sync");
+            }
+        }
+        self.0.sync_data().expect("a bare sync");
+    }
 }
 
 /// Group commit alone: a write(2) for each record, and an fdatasync that is shared.
