@@ -87,6 +87,12 @@ impl<'s> Copying<'s> {
                 }
                 let (offset, record) = found
                     .map_err(|flaw| Error::corrupt(source.path(), walk.offset() as u64, flaw.to_string()))?;
+                self.store.signal.advance(record.bytes.len() as u64);
+                if matches!(record.header.kind, Kind::Batch | Kind::Footer) {
+                    // The records of a batch are here as a whole, and the copies get a footer of their own. Behind a
+                    // large value it may stand further into the file than any record with a key.
+                    continue;
+                }
                 let offset = short_offset(offset, source.id(), &self.store.folder)?;
                 let place = Location { seat: *seat, offset };
                 match self.fate(&record, place)? {
@@ -94,7 +100,6 @@ impl<'s> Copying<'s> {
                     Fate::Ended => self.end(&record, place, first_sequence)?,
                     Fate::Dropped => {}
                 }
-                self.store.signal.advance(record.bytes.len() as u64);
             }
         }
         if let Some(output) = self.current.take() {
@@ -107,10 +112,6 @@ impl<'s> Copying<'s> {
     /// Whether the store would change if this record were gone.
     fn fate(&self, record: &Record<'_>, place: Location) -> Result<Fate> {
         let catalog = &self.store.catalog;
-        if matches!(record.header.kind, Kind::Batch | Kind::Footer) {
-            // The records of the batch are here as a whole.
-            return Ok(Fate::Dropped);
-        }
         if catalog.is_current(record.key, place) {
             // As a version, a value is of use when it has ended.
             let has_ended = record.extra.has_ended() && self.store.catalog.versions() <= 1;

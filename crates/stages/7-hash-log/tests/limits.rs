@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use logladder_engine::{Engine, Error, Open, limits};
+use logladder_engine::{Compact, Engine, Error, Open, limits};
 use logladder_hash_log::{Compaction, HashLog, Options};
 
 fn on_demand() -> Options {
@@ -80,7 +80,7 @@ fn segments_of_any_size_serve() {
             }
             store.delete(&[3]).unwrap();
             if round == 2 {
-                logladder_engine::Compact::compact(&store).unwrap();
+                store.compact().unwrap();
             }
             drop(store);
         }
@@ -88,4 +88,20 @@ fn segments_of_any_size_serve() {
         assert_eq!(store.stats().unwrap().live_keys, 3, "segments of {segment_bytes} bytes");
         assert_eq!(store.get(&[2]).unwrap().unwrap(), [2; 50]);
     }
+}
+
+/// The footer behind a large value stands further into its segment than a record with a key may.
+#[test]
+fn a_segment_with_a_value_of_more_than_256_mib_is_compacted_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = HashLog::open(folder.path(), on_demand()).unwrap();
+    let large = vec![7; (256 << 20) + 1];
+    store.set(b"large", &large).unwrap();
+    store.set(b"replaced", &large).unwrap();
+    store.set(b"replaced", b"small").unwrap();
+    store.compact().unwrap();
+    assert!(store.get(b"large").unwrap().is_some_and(|found| found == large));
+    assert_eq!(store.get(b"replaced").unwrap().as_deref(), Some(&b"small"[..]));
+    let used = store.stats().unwrap().disk_bytes;
+    assert!(used < 2 * large.len() as u64, "{used} bytes are used after a compaction");
 }
