@@ -149,7 +149,9 @@ impl Catalog {
                     Ok(None) => {}
                     // The seat may have been given away, and this is the middle of another record.
                     Err(_) if !self.index.has(hash, location) => continue 'again,
-                    // Perhaps it is another key's, and this key's is whole.
+                    // Perhaps it is this key's newest version. What stands behind it is no answer.
+                    Err(error) if self.versions > 1 => return Err(error),
+                    // Of each key there is one record, so if this key's is whole, the damaged one is another's.
                     Err(error) => damage = Some(error),
                 }
             }

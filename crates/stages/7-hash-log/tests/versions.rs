@@ -1,11 +1,12 @@
 //! How many versions a store keeps is remembered by the store.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![allow(clippy::disallowed_methods, reason = "files are damaged, not written")]
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use logladder_engine::{Backup, Compact, Engine, Open};
+use logladder_engine::{Atomic, Backup, Compact, Engine, Error, Iterate, Open};
 use logladder_hash_log::{Compaction, HashLog, Options, Reader, salvage};
 
 const KEY: &[u8] = b"key";
@@ -111,4 +112,50 @@ fn a_reader_beside_the_writer_does_not_change_how_many_are_kept() {
     store.set(KEY, b"5").unwrap();
     store.compact().unwrap();
     assert_eq!(values(&store).unwrap(), b"543");
+}
+
+/// Flips a bit of the last place in the folder's segments where `bytes` stand, `before` bytes ahead of them.
+fn damage(dir: &Path, bytes: &[u8], before: usize) {
+    let mut segments: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    segments.retain(|path| path.extension().is_some_and(|end| end == "log"));
+    segments.sort();
+    for path in segments.iter().rev() {
+        let mut content = std::fs::read(path).unwrap();
+        if let Some(place) = content.windows(bytes.len()).rposition(|window| window == bytes) {
+            content[place - before] ^= 1;
+            return std::fs::write(path, content).unwrap();
+        }
+    }
+    panic!("{bytes:?} stand nowhere");
+}
+
+/// With versions, the index knows older records of the key that are whole.
+#[test]
+fn a_damaged_newest_version_is_an_error_and_no_older_one_takes_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = HashLog::open(dir.path(), options().with_versions(3)).unwrap();
+    store.set(b"balance", b"old-value").unwrap();
+    store.set(b"balance", b"new-value").unwrap();
+    store.set(b"gone", b"was-here").unwrap();
+    store.delete(b"gone").unwrap();
+    // So that it opens from its checkpoint, without reading the records.
+    Box::new(store).close().unwrap();
+    damage(dir.path(), b"new-value", 0);
+    // In the header of the tombstone.
+    damage(dir.path(), b"gone", 1);
+
+    let store = HashLog::open(dir.path(), options()).unwrap();
+    for (key, old) in [(&b"balance"[..], &b"old-value"[..]), (b"gone", b"was-here")] {
+        let is_damaged = |outcome: Result<(), Error>| {
+            let error = outcome.unwrap_err();
+            assert!(matches!(error, Error::Corrupt { .. }), "{key:?}: {error}");
+        };
+        is_damaged(store.get(key).map(drop));
+        is_damaged(store.get_ref(key).map(drop));
+        let mut shown = 0;
+        is_damaged(store.get_many(&[key], &mut |_, _| shown += 1));
+        assert_eq!(shown, 0, "{key:?} was shown");
+        is_damaged(store.compare_and_set(key, Some(old), Some(b"newest")).map(drop));
+        is_damaged(store.for_each(&mut |_, _| ControlFlow::Continue(())));
+    }
 }
