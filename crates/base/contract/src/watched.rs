@@ -15,6 +15,8 @@ pub enum Deed {
     Create,
     /// A file with reserved space is made.
     Reserve,
+    /// A file is opened, to be read or appended to.
+    Open,
     /// A file is mapped.
     Map,
     /// A file gets this name.
@@ -78,6 +80,7 @@ impl Disk for WatchedDisk {
     }
 
     fn open(&self, path: &Path) -> Result<Box<dyn File>> {
+        self.ask(Deed::Open, path)?;
         self.disk.open(path)
     }
 

@@ -3,6 +3,9 @@
 //! It takes no lock and changes no file. What it shows is the store as it was when it was opened or last
 //! [refreshed](Reader::refresh). Sealed segments are mapped: they never change, and who has mapped one keeps it when the
 //! writer removes it. The tail of the log, which the writer shortens when it seals it, is copied.
+//!
+//! It sees what is in the files. Under [`SyncPolicy::Always`](logladder_engine::SyncPolicy::Always) that may be a write
+//! that waits for its sync, and that a loss of power takes back: the store's own readers do not see it until then.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -133,12 +136,20 @@ impl Reader {
     pub fn refresh(&self) -> Result<()> {
         let mut seen = self.seen();
         let folder = Folder { disk: &*self.disk, dir: &self.dir };
-        if folder.disk.read(&folder.path(MANIFEST)).is_ok_and(|manifest| manifest == seen.manifest)
-            && let Some(end) = seen.end
-            && let Some(end) = take_more(folder, &self.catalog.load(), end)?
+        let is_same = |seen: &Seen| read_manifest(folder).is_ok_and(|manifest| manifest == seen.manifest);
+        if let Some(end) = seen.end
+            && is_same(&seen)
         {
-            seen.end = Some(end);
-            return Ok(());
+            match take_more(folder, &self.catalog.load(), end) {
+                Ok(Some(end)) => {
+                    seen.end = Some(end);
+                    return Ok(());
+                }
+                Ok(None) => {}
+                // The writer may have sealed and removed it since the look at the manifest.
+                Err(_) if !is_same(&seen) => {}
+                Err(error) => return Err(error),
+            }
         }
         let (catalog, found) = load(folder, &self.options)?;
         self.catalog.store(Arc::new(catalog));

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use logladder_contract::{Deed, WatchedDisk};
 use logladder_disk::{OpenOn, RecordingDisk};
 use logladder_engine::{Atomic, Batch, Compact, Engine, Error, Open};
 use logladder_hash_log::{Compaction, HashLog, Options, Reader};
@@ -120,6 +121,31 @@ fn beside_a_writer_that_rotates_and_compacts_it_never_fails_and_never_goes_back(
             seen = count;
         }
     });
+}
+
+/// The writer seals and removes the last segment between a reader's look at the manifest and its look at the segment.
+#[test]
+fn a_segment_that_goes_while_it_is_refreshed_is_looked_for_in_the_new_manifest() {
+    let disk = RecordingDisk::new();
+    let dir = Path::new("/store");
+    let store = HashLog::open_on(Arc::new(disk.clone()), dir, options()).unwrap();
+    store.set(b"key", b"old").unwrap();
+    let (store, is_armed) = (Arc::new(store), Arc::new(AtomicBool::new(false)));
+    let last = {
+        let (store, is_armed) = (Arc::clone(&store), Arc::clone(&is_armed));
+        WatchedDisk::new(&disk, move |deed, name| {
+            if deed == Deed::Open && name.starts_with("segment") && is_armed.swap(false, Ordering::SeqCst) {
+                store.set(b"key", b"new")?;
+                store.compact()?;
+            }
+            Ok(())
+        })
+    };
+    let reader = Reader::open_on(last, dir, options()).unwrap();
+    is_armed.store(true, Ordering::SeqCst);
+    reader.refresh().unwrap();
+    assert!(!is_armed.load(Ordering::SeqCst), "the segment was not looked at");
+    assert_eq!(reader.get(b"key").unwrap().as_deref(), Some(&b"new"[..]));
 }
 
 #[test]
