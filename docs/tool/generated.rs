@@ -13,6 +13,7 @@
 //! | `drawing FILE.rs` | the first drawing in the head of a source file |
 //! | `table FILE.rs` | the first table in the head of a source file; `table FILE.rs 2` is the second |
 //! | `example FILE.rs` | a source file without its head |
+//! | `example FILE.rs ANCHOR` | what stands in it between `ANCHOR: name` and `ANCHOR_END: name` |
 //! | `stages` | the table of stages, with links |
 //! | `durability` | what each stage survives under each policy |
 //! | `bytes STAGE` | the files of a store after a few operations, field by field |
@@ -30,7 +31,7 @@ use logladder::disk::{RealDisk, replace};
 use logladder::{STAGES, SyncPolicy};
 
 use crate::pages::read;
-use crate::{Book, Fault, Page, bytes, results, stages};
+use crate::{Book, Fault, Page, bytes, includes, results, stages};
 
 /// Blocks that another command fills with what it measured, so that there is nothing to compare them with.
 pub const ELSEWHERE: [&str; 2] = ["climb", "bench"];
@@ -142,9 +143,16 @@ fn content(book: &Book, page: &Page, what: &str) -> Result<Option<String>> {
             table.with_context(|| format!("{path} has no table {number}"))?
         }
         "example" => {
-            let source = source()?;
-            let code: Vec<&str> = source.lines().skip_while(|line| line.starts_with("//!")).collect();
-            format!("```rust,no_run\n{}\n```\n", code.join("\n").trim())
+            let (path, anchor) = argument.split_once(' ').unwrap_or((argument, ""));
+            let source = read(&book.root, Path::new(path))?;
+            let code = match anchor {
+                "" => {
+                    source.lines().skip_while(|line| line.starts_with("//!")).collect::<Vec<_>>().join("\n")
+                }
+                anchor => includes::anchored(&source, anchor)
+                    .with_context(|| format!("{path} has no anchor `{anchor}`"))?,
+            };
+            format!("```rust,no_run\n{}\n```\n", code.trim())
         }
         "stages" => stages::table(page),
         "durability" => durability(),
@@ -217,8 +225,7 @@ fn without_item_links(row: &str) -> String {
 }
 
 fn durability() -> String {
-    let mut table =
-        String::from("| stage | `SyncPolicy::Always`, the default | `SyncPolicy::Never` |\n|---|---|---|\n");
+    let mut table = String::from("| stage | `SyncPolicy::Always` | `SyncPolicy::Never` |\n|---|---|---|\n");
     for stage in STAGES {
         let [always, never] = [SyncPolicy::Always, SyncPolicy::Never].map(|sync| stage.durability(sync));
         // Writing to a string cannot fail.
@@ -245,6 +252,21 @@ mod tests {
         assert_eq!(tables("a\n| b |\n| [`c`] |\n\n| d |\n"), ["| b |\n| `c` |\n", "| d |\n"]);
         let row = "| [1], [more](super::extra), and [a page](page.md) |\n";
         assert_eq!(tables(row), ["| [1], more, and [a page](page.md) |\n"]);
+    }
+
+    #[test]
+    fn an_example_is_a_file_without_its_head_or_what_an_anchor_of_it_encloses() {
+        let root = tempfile::tempdir().unwrap();
+        let source = "//! Head.\n\nfn a() {}\n// ANCHOR: b\nfn b() {}\n// ANCHOR_END: b\n";
+        let path = root.path().join("a.rs");
+        replace(&*RealDisk::shared(), &path, &[source.as_bytes()], SyncPolicy::Never).unwrap();
+        let page = Page { path: "README.md".into(), text: String::new() };
+        let book = Book { root: root.path().into(), pages: Vec::new() };
+        let content = |what| content(&book, &page, what);
+        let anchored = content("example a.rs b").unwrap().unwrap();
+        assert_eq!(anchored, "\n\n```rust,no_run\nfn b() {}\n```\n\n");
+        assert!(content("example a.rs").unwrap().unwrap().contains("fn a() {}"));
+        assert!(content("example a.rs c").unwrap_err().to_string().contains("no anchor `c`"));
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn verify(book: &Book, page: &Page, directive: &str) -> Result<(), String> {
 }
 
 /// What lies between the two lines that name the anchor.
-fn anchored(text: &str, anchor: &str) -> Option<String> {
+pub(crate) fn anchored(text: &str, anchor: &str) -> Option<String> {
     let marks = |line: &&str, mark: &str| {
         line.split_once(mark).is_some_and(|(_, name)| name.split_whitespace().next() == Some(anchor))
     };

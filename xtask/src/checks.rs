@@ -45,7 +45,7 @@ fn has(tool: &str, arguments: &[&str]) -> bool {
 
 /// Builds the book.
 pub(crate) fn book() -> Result<()> {
-    cargo(&["run", "--release", "--quiet", "--package", "logladder-book", "--", "build"], &[])
+    cargo(&["run", "--release", "--package", "logladder-book", "--", "build"], &[])
 }
 
 /// What the continuous integration runs. Ends at the first step that fails.
@@ -116,4 +116,15 @@ fn cargo<S: AsRef<OsStr>>(arguments: &[S], environment: &[(&str, &str)]) -> Resu
         bail!("cargo ended with {status}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_alias_of_the_commands_lets_their_build_be_seen() {
+        let alias = include_str!("../../.cargo/config.toml").lines().find(|line| line.starts_with("xtask ="));
+        let words: Vec<&str> = alias.unwrap().split_whitespace().collect();
+        assert!(words.contains(&"--release"), "{words:?}");
+        assert!(!words.contains(&"--quiet") && !words.contains(&"-q"), "{words:?}");
+    }
 }

@@ -25,6 +25,32 @@ pub(crate) const STAGE: &str = "hash-log";
 /// A store of log segments with an index in memory.
 ///
 /// It can be shared between threads. Readers never wait for a writer, nor for compaction.
+///
+/// What it can do beyond [`Engine`] are traits; each is used once it is in scope:
+///
+/// ```
+/// use logladder_hash_log::{Atomic, Batch, Engine, HashLog, Open, Options};
+///
+/// # let dir = tempfile::tempdir().unwrap();
+/// let store = HashLog::open(dir.path(), Options::default())?;
+///
+/// // After a crash all of a batch is there, or none.
+/// let mut batch = Batch::new();
+/// batch.set(b"anna", b"50").set(b"bob", b"150").delete(b"transfer");
+/// store.write(&batch)?;
+///
+/// // A write that depends on what is there: it is refused if the value is another.
+/// assert!(store.compare_and_set(b"anna", Some(b"50"), Some(b"60"))?);
+/// assert!(!store.compare_and_set(b"anna", Some(b"50"), Some(b"70"))?);
+///
+/// // A value where it lies, without a copy of it.
+/// let value = store.get_ref(b"anna")?;
+/// assert_eq!(value.as_deref(), Some(&b"60"[..]));
+///
+/// // Syncs everything, and leaves a checkpoint: the next opening need not read the log.
+/// Box::new(store).close()?;
+/// # Ok::<(), logladder_hash_log::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct HashLog {
     /// Before the store, so that its threads have ended when the folder's lock is released.
@@ -147,7 +173,7 @@ impl Engine for HashLog {
     }
 
     /// Ends the threads, seals everything that was written, and leaves a checkpoint, so that the next open is a copy
-    /// of it. Where sessions have left many crumbs, they are merged.
+    /// of it. Where sessions have left many small segments, they are merged.
     fn close(mut self: Box<Self>) -> Result<()> {
         let ended = self.background.stop();
         let closed = self.store.close();
@@ -196,7 +222,8 @@ impl Iterate for HashLog {
 }
 
 impl Atomic for HashLog {
-    /// A batch is one piece of the log, of 256 MiB at most.
+    /// A batch is one piece of the log. Its records may take 268,435,395 bytes, which is 256 MiB less 61: a write takes
+    /// 16 bytes, its key and its value, and where versions are kept 7 bytes more.
     fn write(&self, batch: &Batch) -> Result<()> {
         self.store.write(batch)
     }

@@ -69,7 +69,8 @@
 //!
 //! # Limits
 //!
-//! Keys of 65,535 bytes, values of 1 GiB less one byte ([`limits`]), batches of 256 MiB. 2⁴⁸ − 2 writes in a store's
+//! Keys of 65,535 bytes, values of 1 GiB less one byte ([`limits`]), batches of 256 MiB less 61 bytes, as
+//! [`HashLog`] counts them. 2⁴⁸ − 2 writes in a store's
 //! life, and 65,535 segments at a time; then writes are refused. While a store is open, its files are mapped: if
 //! another program shortens one, reading the lost part kills the process.
 //!
