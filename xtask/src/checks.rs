@@ -10,32 +10,81 @@ use crate::style::{BAD, GOOD, HEADING};
 
 /// Runs every test, and first gets what they need beside Rust.
 pub(crate) fn test() -> Result<()> {
-    get_strace();
+    get_tools();
     cargo(&["test", "--workspace"], &[])?;
     // By themselves: the feature changes what hash-log's locks are, for everything that is built with it.
     cargo(&["test", "--package", "logladder-hash-log", "--features", "shuttle", "--test", "schedules"], &[])
 }
 
-/// Installs strace where it is missing and that is simple: on Debian and its kin, as root. Without it the tests that
-/// let system calls fail pass without having tested anything, so this says how to get it.
-fn get_strace() {
-    if !cfg!(target_os = "linux") || has("strace", &["--version"]) {
+/// A program that tests or benches use, and where it comes from.
+#[derive(Debug)]
+struct Tool {
+    name: &'static str,
+    /// What shows that it is there.
+    arguments: &'static [&'static str],
+    /// Of Debian and its kin.
+    package: &'static str,
+    needed_for: &'static str,
+    /// What it is like without it.
+    without: &'static str,
+}
+
+const TOOLS: [Tool; 3] = [
+    Tool {
+        name: "strace",
+        arguments: &["--version"],
+        package: "strace",
+        needed_for: "the tests that let system calls fail",
+        without: "no test lets a system call fail",
+    },
+    Tool {
+        name: "redis-cli",
+        arguments: &["--version"],
+        package: "redis-tools",
+        needed_for: "the tests of `logladder serve --redis`",
+        without: "tests that ask the server as clients of Redis do will fail",
+    },
+    Tool {
+        name: "redis-server",
+        arguments: &["--version"],
+        package: "redis-server",
+        needed_for: "the bench `redis`, which measures beside it",
+        without: "the bench `redis` will fail",
+    },
+];
+
+/// Installs tools that are missing where that is simple: on Debian and its kin, as root or by `sudo` without a
+/// password. Where it is not, this says how.
+fn get_tools() {
+    let missing = || TOOLS.iter().filter(|tool| !has(tool.name, tool.arguments));
+    let packages: Vec<&str> = missing().map(|tool| tool.package).collect();
+    if !cfg!(target_os = "linux") || packages.is_empty() {
         return;
     }
-    anstream::eprintln!(
-        "{HEADING}── installing strace, by which some tests let system calls fail{HEADING:#}"
-    );
-    let installed = Command::new("apt-get")
-        .args(["install", "--yes", "--no-install-recommends", "strace"])
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .status()
-        .is_ok_and(|status| status.success());
-    if !installed || !has("strace", &["--version"]) {
+    anstream::eprintln!("{HEADING}── installing {}{HEADING:#}", packages.join(", "));
+    let install = [&["install", "--yes", "--no-install-recommends"], packages.as_slice()].concat();
+    // A machine that was set up a moment ago has no list of packages yet.
+    if !apt_get(&install) && apt_get(&["update"]) {
+        apt_get(&install);
+    }
+    for Tool { name, package, without, .. } in missing() {
         anstream::eprintln!(
-            "{BAD}no test lets a system call fail{BAD:#}, because strace is missing and could not be installed; \
-             to have them, install it as root: `apt-get update && apt-get install strace`"
+            "{BAD}{without}{BAD:#}, because {name} is missing and could not be installed; to have it, as root: \
+             `apt-get update && apt-get install {package}`"
         );
     }
+}
+
+/// Runs apt-get, if this user may.
+fn apt_get(arguments: &[&str]) -> bool {
+    let settings = ["DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"]; // The second: no server of theirs is started.
+    let run = |before: &[&str]| {
+        let (program, rest) = before.split_first().unwrap_or((&"env", &[]));
+        let mut command = Command::new(program);
+        command.args(rest).args(settings).arg("apt-get").args(arguments);
+        command.status().is_ok_and(|status| status.success())
+    };
+    run(&["env"]) || run(&["sudo", "--non-interactive", "env"])
 }
 
 /// Whether this machine has the tool.
@@ -69,31 +118,33 @@ pub(crate) fn ci() -> Result<()> {
 /// Says what is there of what the commands need.
 #[allow(clippy::unnecessary_wraps, reason = "every command has the same shape")]
 pub(crate) fn doctor() -> Result<()> {
-    let tools: [(&str, &[&str], &str); 6] = [
+    let of_rust: [(&str, &[&str], &str); 4] = [
         ("cargo", &["--version"], "everything"),
         ("rustc", &["--version"], "everything"),
         ("cargo", &["fmt", "--version"], "cargo xtask ci; `rustup component add rustfmt`"),
         ("cargo", &["clippy", "--version"], "cargo xtask ci; `rustup component add clippy`"),
-        ("strace", &["--version"], "the tests that let system calls fail; `apt-get install strace`"),
-        (
-            "redis-server",
-            &["--version"],
-            "the figures beside Redis; `apt-get install redis-server redis-tools`",
-        ),
     ];
-    for (tool, arguments, needed_for) in tools {
-        let found = Command::new(tool).args(arguments).output().ok().filter(|output| output.status.success());
-        match found {
-            Some(output) => {
-                let version = String::from_utf8_lossy(&output.stdout);
-                anstream::println!("{GOOD}found{GOOD:#}    {}", version.lines().next().unwrap_or(tool));
-            }
-            None => {
-                anstream::println!("{BAD}missing{BAD:#}  {tool} {} — needed for {needed_for}", arguments[0]);
-            }
-        }
+    for (tool, arguments, needed_for) in of_rust {
+        look_for(tool, arguments, needed_for);
+    }
+    for Tool { name, arguments, package, needed_for, .. } in TOOLS {
+        look_for(name, arguments, &format!("{needed_for}; `apt-get install {package}`"));
     }
     Ok(())
+}
+
+/// Says whether the tool is there.
+fn look_for(tool: &str, arguments: &[&str], needed_for: &str) {
+    let found = Command::new(tool).args(arguments).output().ok().filter(|output| output.status.success());
+    match found {
+        Some(output) => {
+            let version = String::from_utf8_lossy(&output.stdout);
+            anstream::println!("{GOOD}found{GOOD:#}    {}", version.lines().next().unwrap_or(tool));
+        }
+        None => {
+            anstream::println!("{BAD}missing{BAD:#}  {tool} {} — needed for {needed_for}", arguments[0]);
+        }
+    }
 }
 
 fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {

@@ -78,7 +78,7 @@ pub(crate) struct StoreArguments {
 pub(crate) enum Command {
     /// Type commands one after the other, or pipe them in
     Repl(repl::Repl),
-    /// Serve the store over HTTP, until interrupted
+    /// Serve the store over HTTP and the protocol of Redis, until interrupted
     Serve(serve::Serve),
     /// Print the value of a key
     Get(keys::Get),

@@ -1,6 +1,6 @@
-//! `serve`: the store over HTTP, until it is told to stop.
+//! `serve`: the store over HTTP and the protocol of Redis, until it is told to stop.
 //!
-//! The first line of standard output is the address, for whoever asked for any free port. The log goes to standard
+//! The first line of standard output is the address, and the second that of the protocol of Redis, for whoever asked for any free port. The log goes to standard
 //! error: what opening read, start, each request, shutdown.
 
 mod open_files;
@@ -29,7 +29,10 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     addr: SocketAddr,
-    /// What clients must send as `Authorization: Bearer TOKEN`; asked for where other machines reach the address
+    /// Where to speak the protocol of Redis as well, such as 127.0.0.1:6380
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    redis: Option<SocketAddr>,
+    /// What clients must send as `Authorization: Bearer TOKEN`, or with AUTH; asked for where other machines reach the address
     #[arg(long, value_name = "TOKEN", env = "LOGLADDER_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Another name by which clients may call the server; can be given several times
@@ -38,7 +41,7 @@ pub(crate) struct Serve {
     /// An origin whose pages may call the server from a browser; can be given several times
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// The longest body of a request, in bytes
+    /// The longest body of a request, or command of Redis, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().max_body_bytes)]
     max_body: usize,
     /// How many connections there may be at once
@@ -67,9 +70,15 @@ impl Serve {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the server")?;
         let served = runtime.block_on(async {
             let server = Server::bind(Arc::clone(&engine), options).await?;
+            // Whoever knows the address may send a signal at once.
+            let stop = stop_signal();
             // Whoever reads this may have gone; the server goes on.
-            let _ = writeln!(out, "http://{}", server.local_addr()).and_then(|()| out.flush());
-            server.run(stop_signal()).await
+            let _ = writeln!(out, "http://{}", server.local_addr());
+            if let Some(address) = server.redis_addr() {
+                let _ = writeln!(out, "redis://{address}");
+            }
+            let _ = out.flush();
+            server.run(stop).await
         });
         // What still has the engine ends with the threads.
         runtime.shutdown_timeout(LAST_CALLS);
@@ -82,6 +91,7 @@ impl Serve {
     fn options(&self) -> Result<Options> {
         let mut options = Options::default();
         options.address = self.addr;
+        options.redis = self.redis;
         options.token = match &self.token {
             None => None,
             Some(text) => Some(

@@ -1,6 +1,6 @@
 //! [`App`]: what every request shares, and how engine calls are run.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use axum::http::StatusCode;
 use logladder_engine::{Durability, Engine, Error};
@@ -12,10 +12,10 @@ use crate::metrics::Metrics;
 use crate::options::Options;
 
 /// Stages whose `get` reads memory, mapped files included, and takes no lock that is held during file work: a map
-/// (memory, json-file) or an index over mapped segments (hash-log). Their gets run on the threads of the network, which
+/// (memory, json-file, replay-log) or an index over mapped segments (hash-log). Their gets run on the threads of the network, which
 /// saves two changes of thread per request. Whatever else an engine does, and a get of any other stage, runs on a thread
 /// that may wait.
-const READS_FROM_MEMORY: [&str; 3] = ["memory", "json-file", "hash-log"];
+const READS_FROM_MEMORY: [&str; 4] = ["memory", "json-file", "replay-log", "hash-log"];
 
 /// How far the server is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,9 @@ pub(crate) struct App {
     pub(crate) watchers: Arc<Semaphore>,
     /// Why the last write failed, if it did.
     trouble: Mutex<Option<String>>,
-    reads_inline: bool,
+    /// Passed by every write; closed for those of several steps that no other may come between.
+    gate: RwLock<()>,
+    pub(crate) reads_inline: bool,
     writes_inline: bool,
 }
 
@@ -64,6 +66,7 @@ impl App {
             written: watch::Sender::new(()),
             watchers: Arc::new(Semaphore::new(options.max_watchers)),
             trouble: Mutex::new(None),
+            gate: RwLock::new(()),
             engine: Shared(engine),
             options,
         }
@@ -99,8 +102,12 @@ impl App {
         sync: bool,
         work: impl FnOnce(&dyn Engine) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        let app = Arc::clone(self);
         let work = move |engine: &dyn Engine| {
-            let done = work(engine)?;
+            let done = {
+                let _gate = app.pass_gate();
+                work(engine)?
+            };
             if sync {
                 engine.sync()?;
             }
@@ -108,16 +115,37 @@ impl App {
         };
         let outcome = if self.writes_inline { work(self.engine()) } else { self.run(work).await };
         match &outcome {
-            Ok(_) => {
-                self.report(None);
-                self.written.send_replace(());
-            }
-            Err(refusal) if refusal.status.is_server_error() && refusal.problem.stages.is_none() => {
-                self.report(Some(refusal.problem.error.clone()));
-            }
-            Err(_) => {}
+            Ok(_) => self.note_written(),
+            Err(refusal) => self.note_refused(refusal),
         }
         outcome
+    }
+
+    /// Held while something is written.
+    pub(crate) fn pass_gate(&self) -> RwLockReadGuard<'_, ()> {
+        // It guards nothing that a panic could have left half-changed.
+        self.gate.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held by a write of several steps, between which there is no other write through this server.
+    pub(crate) fn close_gate(&self) -> RwLockWriteGuard<'_, ()> {
+        self.gate.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was written.
+    pub(crate) fn note_written(&self) {
+        self.report(None);
+        // Saying it to nobody takes longer than many a write.
+        if self.written.receiver_count() > 0 {
+            self.written.send_replace(());
+        }
+    }
+
+    /// Something was not written, perhaps because the store failed.
+    pub(crate) fn note_refused(&self, refusal: &Refusal) {
+        if refusal.status.is_server_error() && refusal.problem.stages.is_none() {
+            self.report(Some(refusal.problem.error.clone()));
+        }
     }
 
     fn report(&self, trouble: Option<String>) {

@@ -22,6 +22,7 @@ pub(crate) enum Capability {
     History,
     Changes,
     Compact,
+    Expire,
 }
 
 impl Capability {
@@ -32,6 +33,7 @@ impl Capability {
             Self::History => engine.as_history().is_some() || HISTORY_IF_ASKED.contains(&engine.name()),
             Self::Changes => engine.as_changes().is_some(),
             Self::Compact => engine.as_compact().is_some(),
+            Self::Expire => engine.as_expire().is_some(),
         }
     }
 
@@ -42,6 +44,7 @@ impl Capability {
             Self::History => "keeps no earlier versions as it was opened",
             Self::Changes => "keeps no log of changes that can be followed",
             Self::Compact => "has nothing to compact",
+            Self::Expire => "has no values that end by themselves",
         }
     }
 
@@ -64,13 +67,13 @@ struct Sample {
 
 /// Every stage of the table, asked once: a store of each is opened on a disk in memory, for who else could say?
 fn samples() -> &'static [Sample] {
-    use Capability::{Atomic, Changes, Compact, History, Iterate};
+    use Capability::{Atomic, Changes, Compact, Expire, History, Iterate};
     static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
     SAMPLES.get_or_init(|| {
         let ask = |stage: &logladder::Stage| {
             let disk = Arc::new(RecordingDisk::new());
             let engine = stage.open_on(disk, Path::new("sample"), SyncPolicy::Never).ok()?;
-            let all = [Iterate, Atomic, History, Changes, Compact];
+            let all = [Iterate, Atomic, History, Changes, Compact, Expire];
             Some(Sample { stage: stage.name, has: all.into_iter().filter(|one| one.of(&*engine)).collect() })
         };
         STAGES.iter().filter_map(ask).collect()

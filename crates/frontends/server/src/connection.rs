@@ -1,7 +1,6 @@
 //! One connection: its requests, one after the other, within their times.
 
 use std::convert::Infallible;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -17,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{debug, error};
@@ -118,19 +117,13 @@ pub(crate) async fn turn_away(stream: TcpStream) {
         TEXT.len()
     );
     let mut stream = stream;
-    if stream.write_all(answer.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
-        return;
+    if stream.write_all(answer.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
+        discard_rest(&mut stream).await;
     }
-    // Closing with something unread would take the answer back.
+}
+
+/// Reads until the client closes. Closing with something unread would take back what was sent last.
+pub(crate) async fn discard_rest(stream: &mut (impl AsyncRead + Unpin)) {
     let mut unread = [0; 4096];
-    loop {
-        if stream.readable().await.is_err() {
-            return;
-        }
-        match stream.try_read(&mut unread) {
-            Ok(0) => return,
-            Err(error) if error.kind() != ErrorKind::WouldBlock => return,
-            _ => {}
-        }
-    }
+    while let Ok(1..) = stream.read(&mut unread).await {}
 }

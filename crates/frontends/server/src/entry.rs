@@ -1,11 +1,12 @@
 //! [`Found`]: a value with its version, and writes that depend on it.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use data_encoding::HEXLOWER;
-use logladder_engine::{Engine, Expiry};
+use logladder_engine::{Engine, Error, Expiry};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Refusal;
@@ -146,15 +147,42 @@ pub(crate) fn replace(
     new: Option<&[u8]>,
     mut allowed: impl FnMut(Option<&Found>) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
+    update(engine, key, |found| {
+        allowed(found)?;
+        Ok((new.map_or(Update::Delete, |new| Update::Set(new.into())), ()))
+    })
+}
+
+/// What becomes of a value.
+#[derive(Debug)]
+pub(crate) enum Update<'v> {
+    Keep,
+    Set(Cow<'v, [u8]>),
+    Delete,
+}
+
+/// Does what `decide` makes of what is there, as one step in a stage that compares before it writes. It is asked again
+/// if another write came first.
+pub(crate) fn update<'v, T, E: From<Refusal> + From<Error>>(
+    engine: &dyn Engine,
+    key: &[u8],
+    mut decide: impl FnMut(Option<&Found>) -> Result<(Update<'v>, T), E>,
+) -> Result<T, E> {
     // Each failure means that another write came first. So many in a row do not happen by chance.
     const TRIES: usize = 1000;
-    let Some(atomic) = engine.as_atomic() else { return Err(Capability::Atomic.lacking(engine)) };
+    let Some(atomic) = engine.as_atomic() else { return Err(Capability::Atomic.lacking(engine).into()) };
     for _ in 0..TRIES {
         let found = look(engine, key)?;
-        allowed(found.as_ref())?;
+        let (update, outcome) = decide(found.as_ref())?;
+        let new = match &update {
+            Update::Keep => return Ok(outcome),
+            Update::Set(value) => Some(&**value),
+            Update::Delete => None,
+        };
         if atomic.compare_and_set(key, found.as_ref().map(|found| &*found.value), new)? {
-            return Ok(());
+            return Ok(outcome);
         }
     }
-    Err(Refusal::new(StatusCode::CONFLICT, "others write this key all the time; nothing was written"))
+    let why = "others write this key all the time; nothing was written";
+    Err(Refusal::new(StatusCode::CONFLICT, why).into())
 }

@@ -1,4 +1,4 @@
-//! HTTP, WebSockets and server-sent events over any stage of the ladder.
+//! HTTP, WebSockets and server-sent events over any stage of the ladder; and, beside it, the protocol of Redis.
 //!
 //! ```text
 //!   curl, a browser, a program
@@ -16,6 +16,8 @@
 //!        ▼
 //!   dyn Engine
 //! ```
+//!
+//! The protocol of Redis has a way of its own through the same server: see `redis/mod.rs`.
 //!
 //! [`Server`] takes an engine of any stage. What a stage cannot do is answered with 501 and the stages that can. The
 //! routes are listed in the book, and by the server itself at `/openapi.json`.
@@ -36,6 +38,7 @@ mod guard;
 mod logs;
 mod metrics;
 mod options;
+mod redis;
 mod request;
 mod routes;
 mod server;

@@ -1,6 +1,7 @@
 //! [`Metrics`]: how many requests there were, and how long they took.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
@@ -13,6 +14,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::redis::{Answers, COMMANDS};
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     method: &'static str,
@@ -24,6 +27,11 @@ struct RequestLabels {
 struct RouteLabels {
     method: &'static str,
     route: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CommandLabels {
+    command: &'static str,
 }
 
 /// From 16 µs to 17 s, each bound twice the one before.
@@ -43,6 +51,8 @@ pub(crate) struct Metrics {
     watchers: Gauge,
     uptime: Gauge,
     started: Instant,
+    redis: RedisMetrics,
+    commands: Family<CommandLabels, Counter>,
 }
 
 impl Metrics {
@@ -66,8 +76,30 @@ impl Metrics {
         registry.register("http_connections", "Open connections", connections.clone());
         registry.register("watchers", "Clients that follow the changes", watchers.clone());
         registry.register_with_unit("uptime", "Since the server started", Unit::Seconds, uptime.clone());
+        let commands = Family::default();
+        registry.register("redis_commands", "Commands that were answered", commands.clone());
+        let redis = RedisMetrics::register(&mut registry);
         let started = Instant::now();
-        Self { registry, requests, seconds, sent, refused, connections, watchers, uptime, started }
+        Self {
+            registry,
+            requests,
+            seconds,
+            sent,
+            refused,
+            connections,
+            watchers,
+            uptime,
+            started,
+            redis,
+            commands,
+        }
+    }
+
+    /// The part of the Redis protocol, with a count for each command.
+    pub(crate) fn redis(&self) -> RedisMetrics {
+        let count = |command| self.commands.get_or_create(&CommandLabels { command }).clone();
+        let commands = COMMANDS.iter().map(|command| count(command.name)).collect();
+        RedisMetrics { commands, unknown: count("unknown"), ..self.redis.clone() }
     }
 
     pub(crate) fn answered(
@@ -103,6 +135,64 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+/// What is counted of the Redis protocol. Copies count together.
+#[derive(Debug, Clone)]
+pub(crate) struct RedisMetrics {
+    /// In the order of the table of commands.
+    commands: Arc<[Counter]>,
+    unknown: Counter,
+    refusals: Counter,
+    sent: Counter,
+    connections: Gauge,
+    seconds: Histogram,
+}
+
+impl RedisMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let (refusals, sent, connections) = (Counter::default(), Counter::default(), Gauge::default());
+        let seconds = seconds();
+        registry.register("redis_refused_commands", "Commands answered with an error", refusals.clone());
+        registry.register("redis_sent_bytes", "Bytes of answers", sent.clone());
+        registry.register("redis_connections", "Open connections", connections.clone());
+        registry.register_with_unit(
+            "redis_pipeline_duration",
+            "From commands that came together to the end of their answers",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        Self { commands: Arc::default(), unknown: Counter::default(), refusals, sent, connections, seconds }
+    }
+
+    /// Counts a command, by its place in the table.
+    pub(crate) fn count(&self, place: Option<usize>) {
+        place.and_then(|place| self.commands.get(place)).unwrap_or(&self.unknown).inc();
+    }
+
+    pub(crate) fn answered(&self, answers: &Answers, took: Duration) {
+        self.sent.inc_by(answers.len() as u64);
+        self.seconds.observe(took.as_secs_f64());
+        if answers.refusals > 0 {
+            self.refusals.inc_by(answers.refusals);
+        }
+    }
+
+    pub(crate) fn connection_begins(&self) {
+        self.connections.inc();
+    }
+
+    pub(crate) fn connection_ends(&self) {
+        self.connections.dec();
+    }
+
+    pub(crate) fn connected(&self) -> i64 {
+        self.connections.get()
+    }
+
+    pub(crate) fn commands_so_far(&self) -> u64 {
+        self.commands.iter().map(Counter::get).sum::<u64>() + self.unknown.get()
     }
 }
 

@@ -34,14 +34,17 @@ pub struct Options {
     /// Where to listen. The default is 127.0.0.1:8080, and port 0 takes a free one. An address that other machines
     /// reach is refused without a [`token`](Self::token).
     pub address: SocketAddr,
-    /// What clients send as `Authorization: Bearer TOKEN`. None by default: whoever reaches the address is let in.
+    /// Where to speak the protocol of Redis beside HTTP, by the same rules. The default is nowhere.
+    pub redis: Option<SocketAddr>,
+    /// What clients send as `Authorization: Bearer TOKEN`, or with the command `AUTH`. None by default: whoever reaches the address is let in.
     pub token: Option<Token>,
     /// Names by which clients may call this server, beside those of this machine (`localhost`, `127.0.0.1`, `[::1]`)
     /// and the address itself. A page whose name was made to point here is refused by it.
     pub allowed_hosts: Vec<String>,
     /// Origins whose pages may call this server from a browser, such as `https://example.org`, beside its own.
     pub allowed_origins: Vec<String>,
-    /// The longest body of a request, in bytes; a longer one is refused before it is read. The default is 16 MiB.
+    /// The longest body of a request, or the longest command of Redis, in bytes; a longer one is refused before it is
+    /// read. The default is 16 MiB.
     pub max_body_bytes: usize,
     /// How many connections there may be at once; others are told 503. The default is 2,048.
     pub max_connections: usize,
@@ -49,7 +52,7 @@ pub struct Options {
     pub max_watchers: usize,
     /// How long the head of a request may take, from its first byte. The default is 10 seconds.
     pub header_timeout: Duration,
-    /// How long the body of a request may take. The default is 30 seconds.
+    /// How long the body of a request may take, or a command of Redis from its first byte. The default is 30 seconds.
     pub body_timeout: Duration,
     /// How long a connection may wait between requests. The default is 60 seconds.
     pub idle_timeout: Duration,
@@ -68,6 +71,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            redis: None,
             token: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),

@@ -23,6 +23,8 @@ const IDLE: u8 = 0;
 const HEAD: u8 = 1;
 /// A request is being worked on; reading its body has a timer of its own.
 const BUSY: u8 = 2;
+/// Some of a request has come, and it says itself how long it is.
+const HALF: u8 = 3;
 
 /// No answer waits for the client.
 const NOT_WAITING: u64 = u64::MAX;
@@ -61,6 +63,15 @@ impl Watchdog {
         self.phase.store(BUSY, Ordering::Relaxed);
     }
 
+    /// A request has not come as a whole: the same one as the last time, or another.
+    pub(crate) fn half(&self, is_same: bool) {
+        if is_same {
+            self.phase.store(HALF, Ordering::Relaxed);
+        } else {
+            self.enter(HALF);
+        }
+    }
+
     /// A request was answered.
     pub(crate) fn idle(&self) {
         self.enter(IDLE);
@@ -68,7 +79,9 @@ impl Watchdog {
 
     /// Returns what the client was too slow at, once it is.
     pub(crate) async fn bark(self: Arc<Self>, options: &Options) -> &'static str {
-        let shortest = options.header_timeout.min(options.idle_timeout).min(options.write_timeout);
+        let times =
+            [options.header_timeout, options.body_timeout, options.idle_timeout, options.write_timeout];
+        let shortest = times.into_iter().min().unwrap_or_default();
         // Looking now and then costs less than a timer that is set anew for each request.
         let look = (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1));
         loop {
@@ -84,6 +97,7 @@ impl Watchdog {
             match self.phase.load(Ordering::Relaxed) {
                 IDLE if is_over(began, options.idle_timeout) => return "sending another request",
                 HEAD if is_over(began, options.header_timeout) => return "sending the head of a request",
+                HALF if is_over(began, options.body_timeout) => return "sending the rest of a request",
                 _ => {}
             }
         }
@@ -108,7 +122,7 @@ impl Watched {
             _ => {}
         }
         // hyper is done with an answer's body before the client is: what it still takes of it is no idling.
-        if outcome.is_ready() && self.dog.phase.load(Ordering::Relaxed) != BUSY {
+        if outcome.is_ready() && ![BUSY, HALF].contains(&self.dog.phase.load(Ordering::Relaxed)) {
             self.dog.phase_began.store(self.dog.now(), Ordering::Relaxed);
         }
     }

@@ -102,6 +102,15 @@ impl Engine for Memory {
         Ok(true)
     }
 
+    /// Writers wait while `read` runs.
+    fn get_with(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
+        limits::check_key(key)?;
+        let map = self.reader()?;
+        let Some(found) = map.get(key) else { return Ok(false) };
+        read(found);
+        Ok(true)
+    }
+
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
         // Copied before the lock is taken.

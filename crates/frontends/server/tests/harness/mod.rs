@@ -1,6 +1,8 @@
 //! A server on a free port, and a client for it.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+pub(crate) mod redis;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -17,6 +19,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// Where the protocol of Redis is spoken.
+    pub(crate) redis: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), ServeError>>>,
     agent: ureq::Agent,
@@ -51,6 +55,7 @@ impl Answer {
 pub(crate) fn options() -> Options {
     let mut options = Options::default();
     options.address.set_port(0);
+    options.redis = Some(options.address);
     options
 }
 
@@ -58,6 +63,13 @@ pub(crate) fn options() -> Options {
 pub(crate) fn stage(name: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let engine = logladder::stage(name).unwrap().open(folder.path(), SyncPolicy::Never).unwrap();
+    serve(engine, options(), folder)
+}
+
+/// The same, with each write on the disk before it is acknowledged.
+pub(crate) fn durable(name: &str) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = logladder::stage(name).unwrap().open(folder.path(), SyncPolicy::Always).unwrap();
     serve(engine, options(), folder)
 }
 
@@ -101,7 +113,7 @@ pub(crate) fn serve_shared(engine: SharedEngine, options: Options, folder: tempf
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let server = Server::bind(engine, options).await.unwrap();
-            bound.send(server.local_addr()).unwrap();
+            bound.send((server.local_addr(), server.redis_addr())).unwrap();
             server.run(async { drop(stopped.await) }).await
         })
     });
@@ -111,8 +123,9 @@ pub(crate) fn serve_shared(engine: SharedEngine, options: Options, folder: tempf
         .timeout_global(Some(PATIENCE))
         .build()
         .new_agent();
-    let address = address.recv_timeout(PATIENCE).unwrap();
-    Running { address, stop: Some(stop), thread: Some(thread), agent, _folder: folder }
+    let (address, redis) = address.recv_timeout(PATIENCE).unwrap();
+    let redis = redis.unwrap_or(address);
+    Running { address, redis, stop: Some(stop), thread: Some(thread), agent, _folder: folder }
 }
 
 impl Running {
