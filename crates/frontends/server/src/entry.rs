@@ -68,6 +68,9 @@ pub(crate) fn version_of(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Resul
     Ok(version)
 }
 
+/// What may stand between the tags of a list: more commas than are needed, too.
+const BETWEEN_TAGS: [char; 3] = [',', ' ', '\t'];
+
 /// `If-Match` and `If-None-Match` of RFC 9110, section 13.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Conditions {
@@ -78,7 +81,15 @@ pub(crate) struct Conditions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Tags {
     Any,
-    These(Vec<String>),
+    These(Vec<Tag>),
+}
+
+/// A tag as a client sends it back, with its quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Tag {
+    text: String,
+    /// `W/"…"`: the value is as good as that one. Ours are exact; something on the way may have weakened them.
+    is_weak: bool,
 }
 
 impl Conditions {
@@ -90,34 +101,54 @@ impl Conditions {
         *self == Self::default()
     }
 
-    /// Whether the first one holds, and the second one.
+    /// Whether the first one holds, and the second one. A weak tag is never an exact match, and always a hint that the
+    /// client has the value.
     pub(crate) fn hold(&self, found: Option<&Found>) -> (bool, bool) {
-        let is_among = |tags: &Tags| match (tags, found) {
+        let is_among = |tags: &Tags, takes_weak: bool| match (tags, found) {
             (_, None) => false,
             (Tags::Any, Some(_)) => true,
-            (Tags::These(tags), Some(found)) => tags.contains(&found.tag()),
+            (Tags::These(tags), Some(found)) => {
+                let found = found.tag();
+                tags.iter().any(|tag| tag.text == found && (takes_weak || !tag.is_weak))
+            }
         };
-        (self.matches.as_ref().is_none_or(is_among), !self.differs.as_ref().is_some_and(is_among))
+        let matches = self.matches.as_ref().is_none_or(|tags| is_among(tags, false));
+        (matches, !self.differs.as_ref().is_some_and(|tags| is_among(tags, true)))
     }
 }
 
+/// The tags in all the lines of this header, if there is one. A list of none is refused: it asks for nothing, and whoever
+/// sends it meant to ask.
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, Refusal> {
-    let mut tags: Option<Vec<String>> = None;
+    let bad = || Refusal::bad(format!("{name}: it takes * or tags in quotes, such as \"3\""));
+    let mut tags: Option<Vec<Tag>> = None;
     for line in headers.get_all(name) {
-        let bad = || Refusal::bad(format!("{name}: it takes * or tags in quotes, such as \"3\""));
-        let line = line.to_str().map_err(|_| bad())?;
-        for part in line.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            if part == "*" {
-                return Ok(Some(Tags::Any));
-            }
-            let is_quoted = part.len() >= 2 && part.starts_with('"') && part.ends_with('"');
-            if !is_quoted && !part.starts_with("W/\"") {
-                return Err(bad());
-            }
-            tags.get_or_insert_default().push(part.to_owned());
+        let mut rest = line.to_str().map_err(|_| bad())?.trim_matches(BETWEEN_TAGS);
+        if rest == "*" {
+            return Ok(Some(Tags::Any));
+        }
+        let tags = tags.get_or_insert_default();
+        while !rest.is_empty() {
+            let (tag, behind) = first_tag(rest).ok_or_else(bad)?;
+            tags.push(tag);
+            rest = behind;
         }
     }
-    Ok(tags.map(Tags::These))
+    match tags {
+        None => Ok(None),
+        Some(tags) if tags.is_empty() => Err(bad()),
+        Some(tags) => Ok(Some(Tags::These(tags))),
+    }
+}
+
+/// The tag at the beginning of a list, and what stands behind its comma. A tag may have commas within its quotes.
+fn first_tag(list: &str) -> Option<(Tag, &str)> {
+    let (is_weak, quoted) = list.strip_prefix("W/").map_or((false, list), |quoted| (true, quoted));
+    let end = quoted.strip_prefix('"')?.find('"')? + 2;
+    let (text, behind) = quoted.split_at(end);
+    let behind = behind.trim_start();
+    let rest = if behind.is_empty() { behind } else { behind.strip_prefix(',')? };
+    Some((Tag { text: text.to_owned(), is_weak }, rest.trim_start_matches(BETWEEN_TAGS)))
 }
 
 /// Writes `new` if the conditions hold for what is there, as one step. A value that was changed and changed back between

@@ -163,6 +163,24 @@ fn conditions_make_a_write_that_loses_no_other() {
 }
 
 #[test]
+fn lists_of_tags_are_read_as_http_has_them() {
+    let server = memory(options());
+    server.put("/v1/keys/n", b"v");
+    let tag = server.get("/v1/keys/n").header("etag").to_owned();
+    let get = |header, tags: &str| server.send("GET", "/v1/keys/n", &[(header, tags)], b"").status;
+    for list in ["\"a,b\", TAG", ", TAG ,,\t\"other\"", "TAG,\"\"", "TAG"] {
+        let list = list.replace("TAG", &tag);
+        assert_eq!((get("if-match", &list), get("if-none-match", &list)), (200, 304), "{list}");
+    }
+    // A weak tag says that the client has the value, and not that it is the same to the byte.
+    let weak = format!("W/{tag}");
+    assert_eq!((get("if-match", &weak), get("if-none-match", &weak)), (412, 304));
+    for bad in ["", ",", "three", "\"a", "\"a\" \"b\"", "\"a\", *", "w/\"a\"", "W/a"] {
+        assert_eq!((get("if-match", bad), get("if-none-match", bad)), (400, 400), "{bad:?}");
+    }
+}
+
+#[test]
 fn ten_concurrent_increments_end_at_ten() {
     let server = memory(options());
     assert_eq!(server.put("/v1/keys/n", b"0").status, 204);
@@ -281,6 +299,13 @@ fn unknown_routes_and_wrong_methods_are_told_apart() {
     assert!(answer.error().starts_with("GET does not go with /set"));
     assert_eq!(server.post("/get/a", "").status, 405);
     assert_eq!(server.get("/get/").status, 400);
+    // What GET shows there is no value, so none is written there.
+    for method in ["PUT", "DELETE", "POST", "OPTIONS"] {
+        let answer = server.send(method, "/v1/keys/a%20b/history", &[], b"v");
+        assert_eq!((answer.status, answer.header("allow")), (405, "GET,HEAD"));
+        assert!(answer.error().contains("/v1/keys/a%20b%2Fhistory"), "{answer:?}");
+    }
+    assert_eq!(server.get("/v1/keys").text(), "{\"keys\":[],\"cursor\":null}\n");
 }
 
 #[test]

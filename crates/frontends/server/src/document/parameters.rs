@@ -15,6 +15,10 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
+fn tags() -> ObjectBuilder {
+    text().pattern(Some(TAGS)).examples(["\"3\""])
+}
+
 fn number(least: u64, most: u64) -> ObjectBuilder {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     ObjectBuilder::new()
@@ -66,6 +70,6 @@ parameters! {
     Cursor: Query "cursor", text().pattern(Some("^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?$")), "the cursor of the page before";
     Since: Query "since", text().pattern(Some(r"^(start|[0-9]+\.[0-9]+\.[0-9]+)?$")), "a position, or `start` for all that is still in the log; else from now on";
     LastEventId: Header "last-event-id", text(), "a position, as browsers send it when they come back; it goes before `since`";
-    IfMatch: Header "if-match", text().pattern(Some(TAGS)), "only if the value has one of these tags, or with * if there is one";
-    IfNoneMatch: Header "if-none-match", text().pattern(Some(TAGS)), "only if the value has none of these tags, or with * if there is none";
+    IfMatch: Header "if-match", tags(), "only if the value has one of these tags, or with * if there is one";
+    IfNoneMatch: Header "if-none-match", tags(), "only if the value has none of these tags, or with * if there is none";
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{ETAG, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::header::{ALLOW, ETAG, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -27,6 +27,20 @@ const PREFIX: &str = "/v1/keys/";
 /// How many versions one answer shows at most, and about how many bytes of them.
 pub(crate) const MOST_VERSIONS: usize = 1000;
 const MOST_BYTES: usize = 8 << 20;
+
+/// The key whose history the path names. A key that itself ends with these letters is reached as `…%2Fhistory`.
+fn key_before_history(uri: &Uri) -> Option<&str> {
+    uri.path().strip_prefix(PREFIX)?.strip_suffix("/history")
+}
+
+/// That `method` is none for the history of a key. Else a value would be written that the same path does not show.
+pub(super) fn refuse_for_history(method: &Method, uri: &Uri) -> Result<(), Refusal> {
+    let Some(key) = key_before_history(uri) else { return Ok(()) };
+    let why = format!(
+        "{method} does not go with the history of a key; the key that ends so is written {PREFIX}{key}%2Fhistory"
+    );
+    Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why).with_header(ALLOW, "GET,HEAD"))
+}
 
 fn tagged(mut response: Response, tag: &str) -> Response {
     // Digits, hexadecimal digits and quotes: always a header.
@@ -58,9 +72,7 @@ pub(crate) async fn get(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    // A key that ends with these letters is reached as `…%2Fhistory`.
-    let rest = uri.path().strip_prefix(PREFIX).unwrap_or_default();
-    if let Some(key) = rest.strip_suffix("/history") {
+    if let Some(key) = key_before_history(&uri) {
         let key = decode(key).into_owned();
         return history(&app, &uri, key).await;
     }
@@ -103,6 +115,7 @@ pub(crate) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
+    refuse_for_history(&Method::PUT, &uri)?;
     let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
     let conditions = Conditions::read(&headers)?;
     let value = request::body(&app.options, &headers, body).await?;
@@ -131,6 +144,7 @@ pub(crate) async fn delete(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    refuse_for_history(&Method::DELETE, &uri)?;
     let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
     let conditions = Conditions::read(&headers)?;
     app.write(sync, move |engine| {

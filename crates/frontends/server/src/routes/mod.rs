@@ -68,6 +68,9 @@ async fn unknown(uri: Uri) -> Refusal {
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Refusal {
+    if let Err(refusal) = keys::refuse_for_history(&method, &uri) {
+        return refusal;
+    }
     let why = format!("{method} does not go with {}; the header Allow says what does", uri.path());
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why)
 }
