@@ -22,7 +22,7 @@ pub struct StoreFolder {
     line: String,
     /// What an interrupted write left, as found at opening.
     temporaries: Vec<PathBuf>,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl StoreFolder {
@@ -82,7 +82,7 @@ impl StoreFolder {
             .map(|entry| dir.join(&entry.name))
             .collect();
         let line = claim.line();
-        Ok(Self { disk, dir, line, temporaries, _lock: lock })
+        Ok(Self { disk, dir, line, temporaries, lock })
     }
 
     /// As [`open_unclaimed`](Self::open_unclaimed), for a copy of a store: of a folder that is not there or holds nothing.
@@ -156,18 +156,29 @@ impl StoreFolder {
         self.temporaries.iter().try_for_each(|path| self.disk.remove(path))
     }
 
-    /// That the folder is still where it was opened. Who finds a file of the store missing asks this before
-    /// saying that it never was there.
+    /// That the folder at the store's path still is the one that was opened: the lock file there is the very file that is
+    /// locked. The lock goes with the folder when that is moved away, and does not keep another store from being
+    /// made or restored at the path. So who is about to make, replace, remove or link a file by its path asks this
+    /// first, and so does who finds a file of the store missing, before saying that it never was there.
+    ///
+    /// It costs two looks at the file system, so a write that needs no new file does not ask. Between the answer and
+    /// what is done then, the folder may still be moved: there is no call that does both at once.
     ///
     /// # Errors
     ///
-    /// It was moved or removed, or the system refused to look.
+    /// [`Error::Io`] of the kind [`NotFound`](io::ErrorKind::NotFound), with the folder: it was moved or removed,
+    /// whatever stands at its path now. Or the system refused to look.
     pub fn check_in_place(&self) -> Result<()> {
-        let path = self.path(LOCK_FILE);
-        match self.disk.entry(&path)? {
-            Some(_) => Ok(()),
-            None => Err(Error::io("find the open store by its file", &path, io::ErrorKind::NotFound.into())),
+        if self.lock.is_at(&self.path(LOCK_FILE))? {
+            return Ok(());
         }
+        let why = "the folder that was opened is no longer there, it was moved or removed; what stands there now is \
+                   left as it is: put the folder back, or close the store and open it where it is";
+        Err(Error::io(
+            "go on with the open store in",
+            &self.dir,
+            io::Error::new(io::ErrorKind::NotFound, why),
+        ))
     }
 
     /// The disk that the folder is on.

@@ -278,15 +278,28 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Lock {
     /// Whatever releases the lock when it is dropped.
-    _holder: Box<dyn Holder>,
+    holder: Box<dyn Holder>,
 }
 
-trait Holder: Debug + Send + Sync {}
-impl<T: Debug + Send + Sync> Holder for T {}
+/// Who holds a locked file.
+trait Holder: Debug + Send + Sync {
+    /// Whether that file is the one that stands at `path` now.
+    fn is_at(&self, path: &Path) -> Result<bool>;
+}
 
 impl Lock {
-    fn new(holder: impl Debug + Send + Sync + 'static) -> Self {
-        Self { _holder: Box::new(holder) }
+    fn new(holder: impl Holder + 'static) -> Self {
+        Self { holder: Box::new(holder) }
+    }
+
+    /// Whether the locked file is the one that stands at `path` now. It no longer is when the folder was moved away,
+    /// and perhaps another put in its place: a lock is of a file, whatever its name becomes.
+    ///
+    /// # Errors
+    ///
+    /// The system refused to look.
+    pub fn is_at(&self, path: &Path) -> Result<bool> {
+        self.holder.is_at(path)
     }
 }
 

@@ -10,7 +10,7 @@ use logladder_engine::{Error, Result};
 use rustix::fs::FallocateFlags;
 
 use crate::mapped::Reserve;
-use crate::{Disk, Entry, File, Lock, Map, RESERVE_STEP};
+use crate::{Disk, Entry, File, Holder, Lock, Map, RESERVE_STEP};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -162,6 +162,24 @@ impl Drop for HeldLock {
         // Should it fail, closing the file does the same a moment later.
         let _ = self.0.unlock();
     }
+}
+
+impl Holder for HeldLock {
+    fn is_at(&self, path: &Path) -> Result<bool> {
+        let failed = |source| Error::io("look at", path, source);
+        match fs::metadata(path) {
+            Ok(there) => Ok(is_same_file(&self.0.metadata().map_err(failed)?, &there)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(failed(source)),
+        }
+    }
+}
+
+/// Whether both are of one file: a device and a number on it name a file for as long as someone has it open.
+#[cfg(unix)]
+fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 fn entry(path: &Path, metadata: &fs::Metadata) -> Entry {
@@ -338,5 +356,17 @@ mod tests {
         assert!(matches!(RealDisk.lock(&path), Err(Error::Locked { .. })));
         drop(HeldLock(file));
         assert!(RealDisk.lock(&path).is_ok());
+    }
+
+    #[test]
+    fn a_locked_file_is_where_it_was_moved_to_and_not_where_another_took_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+        let lock = RealDisk.lock(&old).unwrap();
+        assert!(lock.is_at(&old).unwrap() && !lock.is_at(&new).unwrap());
+        RealDisk.rename(&old, &new).unwrap();
+        assert!(lock.is_at(&new).unwrap() && !lock.is_at(&old).unwrap());
+        fs::copy(&new, &old).unwrap();
+        assert!(!lock.is_at(&old).unwrap());
     }
 }

@@ -10,7 +10,7 @@ use logladder_engine::{Error, Result};
 use crate::crash::{Recording, Tree};
 use crate::mapped::Reserve;
 use crate::recorded_file::RecordedFile;
-use crate::{Disk, Entry, File, Lock, Map, RESERVE_STEP};
+use crate::{Disk, Entry, File, Holder, Lock, Map, RESERVE_STEP};
 
 /// One thing that was done to the disk. Files are numbered as they are made, since names come and go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -348,7 +348,8 @@ impl Disk for RecordingDisk {
         if !self.state().locks.insert(path.to_path_buf()) {
             return Err(Error::Locked { path: path.to_path_buf() });
         }
-        Ok(Lock::new(RecordedLock { disk: self.clone(), path: path.to_path_buf() }))
+        let file = self.state().now.file_at(path);
+        Ok(Lock::new(RecordedLock { disk: self.clone(), path: path.to_path_buf(), file }))
     }
 }
 
@@ -356,6 +357,14 @@ impl Disk for RecordingDisk {
 struct RecordedLock {
     disk: RecordingDisk,
     path: PathBuf,
+    /// Its number. None if the disk was told to forget that it was made.
+    file: Option<usize>,
+}
+
+impl Holder for RecordedLock {
+    fn is_at(&self, path: &Path) -> Result<bool> {
+        Ok(self.disk.state().now.file_at(path) == self.file)
+    }
 }
 
 impl Drop for RecordedLock {

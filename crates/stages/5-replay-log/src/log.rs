@@ -131,7 +131,10 @@ impl Log {
         }
         let made = match file.take() {
             Some(file) => file,
-            None => folder.disk().create(&folder.path(&FileKind::Sums(self.number).name()))?,
+            None => {
+                folder.check_in_place()?;
+                folder.disk().create(&folder.path(&FileKind::Sums(self.number).name()))?
+            }
         };
         let sum = Sum { covers: end, crc: crc.clone().finalize() };
         file.insert(made).append(&sum.encode(self.number)).map(drop)

@@ -37,12 +37,14 @@ const PIECE_LEN: usize = 256 * 1024;
 
 /// Puts `manifest` in place of the one that is there.
 pub(crate) fn write_manifest(folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
+    folder.check_in_place()?;
     let text = manifest.encode();
     replace(&**folder.disk(), &folder.path(MANIFEST), &[text.as_bytes()], SyncPolicy::Always)
 }
 
 /// Makes a new, empty file for lines, which begin with change `sequence` + 1.
 pub(crate) fn create_log(folder: &StoreFolder, number: u64, sequence: u64) -> Result<Arc<Log>> {
+    folder.check_in_place()?;
     let file = folder.disk().create(&folder.path(&FileKind::Aof(number).name()))?;
     folder.disk().sync_dir(folder.dir())?;
     Ok(Arc::new(Log::new(number, file, Marks::from(sequence))))
@@ -56,6 +58,7 @@ impl Store {
         if self.is_rewritten(&files)? {
             return Ok(Compacted::default());
         }
+        self.folder.check_in_place()?;
         let before = self.folder.disk_bytes()?;
         let outcome = self.rewrite_into(&mut files);
         // The next one is due when this one has grown, or so much later if it failed.
@@ -103,7 +106,9 @@ impl Store {
             Ok(base) => base,
             Err(failure) => {
                 // A part of it may be there. The next opening removes that too.
-                let _ = self.disk().remove(&self.folder.path(&temporary(kind)));
+                if self.folder.check_in_place().is_ok() {
+                    let _ = self.disk().remove(&self.folder.path(&temporary(kind)));
+                }
                 return Err(failure);
             }
         };
@@ -171,6 +176,7 @@ impl Store {
     ) -> Result<Base> {
         let disk = &**folder.disk();
         let temporary = folder.path(&temporary(kind));
+        folder.check_in_place()?;
         let file = disk.create(&temporary)?;
         let (len, crc) = match kind {
             FileKind::Rewritten(_) => self.write_lines(&*file, view)?,
@@ -179,6 +185,7 @@ impl Store {
         if !sabotage::skips(Rule::CopySyncedFirst) {
             file.sync()?;
         }
+        folder.check_in_place()?;
         disk.rename(&temporary, &folder.path(&kind.name()))?;
         disk.sync_dir(folder.dir())?;
         Ok(Base { file: kind, len, crc })
@@ -239,6 +246,7 @@ impl Store {
     /// Removes what the new manifest lists no more.
     fn remove_old(&self, old: &Manifest, new: &Manifest) -> Result<u64> {
         let mut removed = 0;
+        self.folder.check_in_place()?;
         for entry in self.folder.list()? {
             if let Some(kind) = FileKind::of(&entry.name)
                 && old.lists(kind)

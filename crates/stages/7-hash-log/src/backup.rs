@@ -27,6 +27,7 @@ impl Store {
         // What is listed stays while this runs.
         let _no_compaction = self.compaction.lock().map_err(|_| Error::panicked())?;
         self.seal()?;
+        self.folder.check_in_place()?;
         let mut manifest = self.list()?.clone();
         manifest.tail.clear();
         let disk = Arc::clone(self.folder.disk());
@@ -45,6 +46,8 @@ impl Store {
                 copy(&*disk, &hint, &target.path(&hint_name(id)))?;
             }
         }
+        // If it was moved meanwhile, these may be another store's: then the copy stays unfinished.
+        self.folder.check_in_place()?;
         disk.sync_dir(target.dir())?;
         write_manifest(&target, &manifest)
     }

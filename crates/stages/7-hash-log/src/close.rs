@@ -15,6 +15,8 @@ impl Store {
         if self.options.compaction == Compaction::Background {
             self.compact_crumbs()?;
         }
+        // The manifest that is read, and the checkpoint of it that is replaced, are to be this store's.
+        self.folder.check_in_place()?;
         let path = self.folder.path(MANIFEST);
         // A store in which nothing was ever written has no manifest, and needs neither.
         if self.disk().entry(&path)?.is_none() {

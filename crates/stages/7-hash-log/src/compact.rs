@@ -41,6 +41,7 @@ impl Store {
     /// Compacts every segment that has something to give up. What has been written is sealed first if that has.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         let _one_at_a_time = self.compaction.lock().map_err(|_| Error::panicked())?;
+        self.folder.check_in_place()?;
         let before = self.folder.disk_bytes()?;
         let has_waste =
             (self.catalog.usage().iter()).any(|usage| !usage.is_sealed && usage.live_bytes < usage.bytes);
@@ -80,6 +81,7 @@ impl Store {
     /// Compacts these segments, as far as they are there and sealed.
     pub(crate) fn compact_segments(&self, ids: &[u64]) -> Result<Compacted> {
         let _one_at_a_time = self.compaction.lock().map_err(|_| Error::panicked())?;
+        self.folder.check_in_place()?;
         let before = self.folder.disk_bytes()?;
         let compacted = self.compact_these(ids, true)?;
         self.with_gain_since(before, compacted)
@@ -156,6 +158,7 @@ impl Store {
                 self.catalog.retire(*seat);
             }
         }
+        self.folder.check_in_place()?;
         for (_, source) in sources {
             self.disk().remove(source.path())?;
             let hint = self.folder.path(&hint_name(source.id()));

@@ -174,6 +174,7 @@ impl<'s> Copying<'s> {
     fn begin(&mut self, first_sequence: u64) -> Result<Output> {
         let id = self.store.next_segment()?;
         let temporary = self.store.folder.path(&(segment_name(id) + TEMPORARY_SUFFIX));
+        self.store.folder.check_in_place()?;
         let file = self.store.disk().create(&temporary)?;
         self.files.push(temporary);
         let header = SegmentHeader { store: self.store.mark, id, origin: Origin::Compaction, first_sequence };
@@ -184,11 +185,13 @@ impl<'s> Copying<'s> {
         output.flush()?;
         let Output { header, file, originals, .. } = output;
         let disk = self.store.disk();
+        self.store.folder.check_in_place()?;
         let contents = append_footer(disk, &*file, &header, self.store.options.hints)?;
         if !sabotage::skips(Rule::CopySyncedFirst) {
             file.sync()?;
         }
         let path = self.store.folder.path(&segment_name(header.id));
+        self.store.folder.check_in_place()?;
         disk.rename(file.path(), &path)?;
         write_hint(&self.store.folder, header.id, contents.hint.as_deref());
         self.files.extend([path.clone(), self.store.folder.path(&hint_name(header.id))]);
@@ -205,6 +208,9 @@ impl<'s> Copying<'s> {
 
     /// Removes what was written, as far as that can be done: the next open removes the rest.
     pub(crate) fn clean_up(&mut self) {
+        if self.store.folder.check_in_place().is_err() {
+            return;
+        }
         for path in self.files.drain(..) {
             if let Ok(Some(_)) = self.store.disk().entry(&path) {
                 let _ = self.store.disk().remove(&path);

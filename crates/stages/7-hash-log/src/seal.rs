@@ -105,7 +105,9 @@ pub(crate) fn append_footer(
 /// Writes the hint of segment `id`. It is a cache: if it cannot be written, or a crash takes it, the next open
 /// reads the segment instead. So it is not synced, and a failure is no failure of the store.
 pub(crate) fn write_hint(folder: &StoreFolder, id: u64, hint: Option<&[u8]>) {
-    if let Some(hint) = hint {
+    if let Some(hint) = hint
+        && folder.check_in_place().is_ok()
+    {
         let _ = replace(&**folder.disk(), &folder.path(&hint_name(id)), &[hint], SyncPolicy::Never);
     }
 }
@@ -143,6 +145,8 @@ impl Store {
             self.sync_tail(&syncing)?;
         }
         let id = full.header.id;
+        // A file that is not mapped is read back by its path.
+        self.poison.guard(self.folder.check_in_place())?;
         let contents = self.poison.guard(self.finish(&*full.file, &full.header))?;
         write_hint(&self.folder, id, contents.hint.as_deref());
         let footer = contents.footer;

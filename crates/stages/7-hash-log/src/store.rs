@@ -172,7 +172,12 @@ impl Store {
 }
 
 /// Replaces the manifest in `folder`, whatever the sync policy: it decides which files are the store.
+///
+/// # Errors
+///
+/// The folder is not where it was, and nothing has been changed; or the disk failed.
 pub(crate) fn write_manifest(folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
+    folder.check_in_place()?;
     let path = folder.path(MANIFEST);
     replace(&**folder.disk(), &path, &[&manifest.encode()], SyncPolicy::Always)
 }

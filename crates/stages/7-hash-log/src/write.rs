@@ -303,6 +303,7 @@ impl Store {
     ) -> Result<(SegmentHeader, Arc<dyn File>, u64)> {
         let capacity = self.capacity_for(needed);
         let path = self.folder.path(&segment_name(id));
+        self.folder.check_in_place()?;
         // Where no space can be reserved, each append is a write(2) instead of a copy, and `stats` says so. If
         // there is no space at all, that is what fails.
         let file = self.disk().reserve(&path, capacity).or_else(|_| self.disk().create(&path))?;
