@@ -266,6 +266,11 @@ impl Catalog {
 
     /// Takes the versions of a key that are no longer kept out of the index.
     fn forget_versions(&self, hash: Hash, key: &[u8]) -> Result<()> {
+        let Some(table) = self.index.table(hash) else { return Ok(()) };
+        // Then there is none, and no record need be looked at.
+        if table.places_of(hash.print()).count() <= self.versions {
+            return Ok(());
+        }
         let mut of_key = 0;
         let mut old = Vec::new();
         self.search(hash, |segment, location, record| {

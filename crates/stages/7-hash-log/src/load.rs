@@ -1,7 +1,8 @@
 //! [`Loader`]: the index of a store that is being opened, from its segments in any order, by several threads.
 //!
-//! Each segment is a [`Source`]: its hint, if it has one, or else its records. Where two records have the same hash,
-//! their keys are compared; of each key the records with the highest numbers win, whatever came first.
+//! Each segment is a [`Source`]: its hint, if it has one, or else its records. Where several records have the same hash,
+//! they are looked up and sorted by key and number; of each key those with the highest numbers win, whatever came
+//! first. Of a key with thousands of versions that is not done for each of them: see [`many`].
 //!
 //! Each key goes somewhere else in the index, and a thread that waited for that memory key by key would do little
 //! besides. So an [`Intake`] gathers entries, sorts them by their hash, and goes through the index from one end to
@@ -12,10 +13,12 @@
 //!                                                            shard 1, its places from left to right
 //! ```
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use logladder_disk::Map;
+use logladder_disk::parallel::for_each;
 use logladder_engine::{Error, Result};
 
 use crate::catalog::Live;
@@ -24,6 +27,9 @@ use crate::format::index;
 use crate::format::record::Record;
 use crate::index::shard::Shard;
 use crate::index::{self, Hash, Index, Location, SHARDS};
+use many::Many;
+
+mod many;
 
 /// What a segment's entries are read from.
 #[derive(Debug)]
@@ -71,6 +77,9 @@ pub(crate) struct Loader<'s> {
     shards: Vec<Mutex<Option<Loading>>>,
     /// Of each source, bytes of the records that the index points to.
     live_bytes: Vec<AtomicU64>,
+    /// How often a record was looked up.
+    #[cfg(test)]
+    looked_up: AtomicU64,
 }
 
 /// So many entries are taken in at once. The more there are, the fewer places of the index lie between two of them;
@@ -154,6 +163,8 @@ struct Loading {
     /// Tombstones that are the newest of their key. They are taken out in the end.
     tombstones: Vec<(u32, Location)>,
     live: Live,
+    /// By fingerprint, records that are not in the shard yet, because the hash has too many of them.
+    many: BTreeMap<u32, Many>,
 }
 
 impl<'s> Loader<'s> {
@@ -165,6 +176,8 @@ impl<'s> Loader<'s> {
             versions: versions.max(1),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             live_bytes: sources.iter().map(|_| AtomicU64::default()).collect(),
+            #[cfg(test)]
+            looked_up: AtomicU64::default(),
         }
     }
 
@@ -184,61 +197,32 @@ impl<'s> Loader<'s> {
             table.prefetch(gathered.hash().print());
         }
         drop(table);
-        for gathered in gathered {
-            self.take(loading, Location { seat, offset: gathered.offset }, gathered)?;
+        for same in gathered.chunk_by(|one, next| one.hash == next.hash) {
+            self.take(loading, seat, same)?;
         }
         Ok(())
     }
 
-    fn take(&self, loading: &mut Loading, location: Location, gathered: &Gathered) -> Result<()> {
-        let hash = gathered.hash();
+    /// Takes in entries of one hash.
+    fn take(&self, loading: &mut Loading, seat: u16, same: &[Gathered]) -> Result<()> {
+        let Some(first) = same.first() else { return Ok(()) };
+        let hash = first.hash();
+        let places = same.iter().map(|gathered| Location { seat, offset: gathered.offset });
+        if let Some(many) = loading.many.get_mut(&hash.print()) {
+            return self.take_one_of_many(many, places);
+        }
         let known: Vec<Location> = loading.shard.table().places_of(hash.print()).collect();
-        if !known.is_empty() {
-            return self.take_among(loading, hash, location, &known);
+        if known.is_empty() && same.len() == 1 {
+            self.add(loading, hash, Location { seat, offset: first.offset }, first.part);
+            loading.live.add(first.part);
+            return Ok(());
         }
-        self.add(loading, hash, location, gathered.part);
-        loading.live.add(gathered.part);
-        Ok(())
-    }
-
-    /// There are records with the same hash, perhaps of the same key.
-    fn take_among(
-        &self,
-        loading: &mut Loading,
-        hash: Hash,
-        location: Location,
-        known: &[Location],
-    ) -> Result<()> {
-        // It was gathered from there.
-        let changed = || Error::Unsupported { what: "its files change while it is being opened".into() };
-        let entry = self.entry(location).ok_or_else(changed)?;
-        let mut of_key: Vec<(Location, Entry<'_>)> = known
-            .iter()
-            .filter_map(|&place| Some((place, self.entry(place)?)))
-            .filter(|(_, other)| other.key == entry.key)
-            .collect();
-        if let Some((_, newest)) = of_key.first() {
-            loading.live.remove(Part::of(newest));
-        }
-        for (place, other) in &of_key {
-            self.take_out(loading, hash, *place, Part::of(other));
-        }
-        of_key.push((location, entry));
-        of_key.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.header.sequence));
-        // A crash in the middle of a compaction may have left a record twice; it is the same one.
-        of_key.dedup_by_key(|(_, entry)| entry.header.sequence);
-        of_key.truncate(self.versions);
-        // The newest goes in last, and so stands first.
-        for (place, entry) in of_key.iter().rev() {
-            self.add(loading, hash, *place, Part::of(entry));
-        }
-        if let Some((_, newest)) = of_key.first() {
-            loading.live.add(Part::of(newest));
-        }
-        Ok(())
+        self.take_among(loading, hash, &known, places)
     }
 
     fn entry(&self, place: Location) -> Option<Entry<'s>> {
+        #[cfg(test)]
+        self.looked_up.fetch_add(1, Ordering::Relaxed);
         self.sources.get(usize::from(place.seat).checked_sub(1)?)?.entry(place.offset)
     }
 
@@ -247,7 +231,7 @@ impl<'s> Loader<'s> {
         if self.is_passing(part) {
             loading.tombstones.push((hash.print(), location));
         } else {
-            self.live_bytes_at(location).fetch_add(part.record_len.into(), Ordering::Relaxed);
+            self.count_live(location, part);
         }
     }
 
@@ -262,6 +246,10 @@ impl<'s> Loader<'s> {
         part.is_delete() && self.versions == 1
     }
 
+    fn count_live(&self, place: Location, part: Part) {
+        self.live_bytes_at(place).fetch_add(part.record_len.into(), Ordering::Relaxed);
+    }
+
     fn live_bytes_at(&self, place: Location) -> &AtomicU64 {
         // Places are made of the sources' numbers.
         &self.live_bytes[usize::from(place.seat) - 1]
@@ -269,22 +257,27 @@ impl<'s> Loader<'s> {
 
     /// The index, how many bytes of each segment it points to, and how large the store is.
     pub(crate) fn finish(self) -> Result<(Index, Vec<u64>, Live)> {
+        let bytes = self.bytes_put_aside()?;
         let mut shards = Vec::with_capacity(SHARDS);
         let mut live = Live::default();
-        for loading in self.shards {
-            let Some(loading) = loading.into_inner().map_err(|_| Error::panicked())? else {
-                shards.push(None);
-                continue;
-            };
-            for (print, place) in loading.tombstones {
-                loading.shard.remove(print, place);
-            }
-            shards.push(Some(loading.shard));
-            live.keys += loading.live.keys;
-            live.bytes += loading.live.bytes;
+        for (shard, of_shard) in for_each(SHARDS, bytes, |number| self.finish_shard(number))? {
+            shards.push(shard);
+            live.keys += of_shard.keys;
+            live.bytes += of_shard.bytes;
         }
         let live_bytes = self.live_bytes.into_iter().map(AtomicU64::into_inner).collect();
         Ok((Index::of_shards(self.hash_key, shards), live_bytes, live))
+    }
+
+    fn finish_shard(&self, number: usize) -> Result<(Option<Shard>, Live)> {
+        let Some(mut loading) = lock(&self.shards[number])?.take() else {
+            return Ok((None, Live::default()));
+        };
+        for (print, place) in loading.tombstones.drain(..) {
+            loading.shard.remove(print, place);
+        }
+        self.add_many(&mut loading)?;
+        Ok((Some(loading.shard), loading.live))
     }
 }
 
@@ -311,64 +304,4 @@ fn lock<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::format::extra::Extra;
-    use crate::format::record;
-
-    /// A source with one record at offset 32.
-    fn source(key: &[u8], value: Option<&[u8]>, sequence: u64) -> Source {
-        let mut bytes = vec![0; 32];
-        record::encode(&mut bytes, key, value, Extra::default(), sequence).unwrap();
-        Source::Records(Map::of_bytes(bytes.into()))
-    }
-
-    /// Every order in which so many things can come.
-    fn orders(count: usize) -> Vec<Vec<usize>> {
-        if count == 0 {
-            return vec![Vec::new()];
-        }
-        let shorter = orders(count - 1);
-        let insert = |at: usize| {
-            let with = move |order: &Vec<usize>| {
-                let mut order = order.clone();
-                order.insert(at, count - 1);
-                order
-            };
-            shorter.iter().map(with).collect::<Vec<_>>()
-        };
-        (0..count).flat_map(insert).collect()
-    }
-
-    #[test]
-    fn in_whatever_order_segments_are_loaded_the_newest_records_of_a_key_win() {
-        let sources = [
-            source(b"set", Some(b"1"), 1),
-            source(b"set", None, 2),
-            source(b"set", Some(b"22"), 3),
-            source(b"gone", Some(b"1"), 4),
-            source(b"gone", Some(b"2"), 5),
-            source(b"gone", None, 6),
-        ];
-        for (order, versions) in orders(6).iter().flat_map(|order| [(order, 1), (order, 2)]) {
-            let loader = Loader::new(&sources, [3; 16], versions);
-            for &place in order {
-                let entry = sources[place].entry(32).unwrap();
-                let mut intake = loader.intake(place).unwrap();
-                intake.push(&entry).unwrap();
-                intake.finish().unwrap();
-            }
-            let (index, live_bytes, live) = loader.finish().unwrap();
-            let seats = |key| -> Vec<u16> {
-                index.places_of(index.hash(key)).iter().map(|place| place.seat).collect()
-            };
-            let expected = if versions == 1 { (vec![3], vec![]) } else { (vec![3, 2], vec![6, 5]) };
-            assert_eq!((seats(b"set"), seats(b"gone")), expected, "{order:?}");
-            assert_eq!(live, Live { keys: 1, bytes: 5 }, "{order:?}");
-            let len = |place: usize| sources[place].entry(32).unwrap().header.record_len();
-            let lives = |place: usize| versions == 2 && [1, 2, 4, 5].contains(&place) || place == 2;
-            let expected: Vec<u64> = (0..6).map(|place| if lives(place) { len(place) } else { 0 }).collect();
-            assert_eq!(live_bytes, expected, "{order:?}");
-        }
-    }
-}
+mod tests;

@@ -115,6 +115,10 @@ impl Options {
     }
 
     /// The same with so many versions of each key, whatever the store kept before.
+    ///
+    /// All versions of a key stand in one place of the index, the newest first. A read finds that at once; but a write makes room
+    /// before the others, and once the key has as many as are kept, looks at each of them to find the one that goes. So
+    /// thousands of versions are for keys that are written seldom.
     #[must_use]
     pub fn with_versions(mut self, versions: usize) -> Self {
         self.versions = Some(versions);

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use logladder_engine::{Atomic, Backup, Compact, Engine, Error, Iterate, Open};
+use logladder_engine::{Atomic, Backup, Batch, Compact, Engine, Error, Iterate, Open};
 use logladder_hash_log::{Compaction, HashLog, Options, Reader, salvage};
 
 const KEY: &[u8] = b"key";
@@ -82,6 +82,41 @@ fn a_store_without_a_single_write_remembers_it_from_its_first_write_on() {
     Box::new(HashLog::open(dir.path(), options().with_versions(3)).unwrap()).close().unwrap();
     store_of_three(dir.path());
     assert_eq!(values(&HashLog::open(dir.path(), options()).unwrap()).unwrap(), b"432");
+}
+
+/// From the records, since the store is not closed. The time it takes must not grow with the square of their number.
+#[test]
+fn a_store_with_thousands_of_versions_of_a_key_is_opened_without_a_checkpoint() {
+    const COUNT: u16 = 5_000;
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::default().with_compaction(Compaction::OnDemand).with_versions(usize::MAX);
+    let store = HashLog::open(dir.path(), options).unwrap();
+    let mut batch = Batch::new();
+    for number in 0..COUNT {
+        batch.set(b"set", &number.to_le_bytes());
+        batch.delete(b"deleted");
+    }
+    store.write(&batch).unwrap();
+    drop(store);
+    let store = HashLog::open(dir.path(), options).unwrap();
+    let mut expected = (0..COUNT).rev();
+    let history = store.as_history().unwrap();
+    history
+        .versions(b"set", &mut |version| {
+            assert_eq!(version.value, expected.next().map(u16::to_le_bytes).as_ref().map(|bytes| &bytes[..]));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(expected.next(), None);
+    let mut deletes = 0;
+    history
+        .versions(b"deleted", &mut |version| {
+            deletes += u16::from(version.value.is_none());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(deletes, COUNT);
+    assert_eq!(store.stats().unwrap().live_keys, 1);
 }
 
 #[test]
