@@ -16,16 +16,20 @@ use crate::style::{HEADING, QUIET};
 #[derive(Debug, Args)]
 pub(crate) struct Stage {
     /// The stage, by number or by name: 4, or scan-log
-    stage: String,
-    /// Leave out the contract and the figures, which take some seconds
+    #[arg(value_name = "STAGE")]
+    which: String,
+    /// Leave out the contract and the figures, which take from seconds to many minutes
     #[arg(long)]
     quick: bool,
+    /// Leave out the crash images of the contract, which take many minutes in the upper stages
+    #[arg(long)]
+    no_crashes: bool,
 }
 
 impl Stage {
     /// Shows the stage.
     pub(crate) fn run(&self) -> Result<()> {
-        let stage = find(&self.stage)?;
+        let stage = find(&self.which)?;
         anstream::println!("{HEADING}Stage {}: {}{HEADING:#} — {}", stage.number, stage.name, stage.summary);
         println!("  fixes:  {}", stage.fixes);
         println!("  hurts:  {}", stage.hurts);
@@ -44,7 +48,7 @@ impl Stage {
 
         if !self.quick {
             anstream::println!("\n{HEADING}The contract{HEADING:#}");
-            let kept = contract::run(stage);
+            let kept = contract::run(stage, !self.no_crashes);
             anstream::println!("\n{HEADING}The figures{HEADING:#}, beside the stage below");
             figures::print(stage)?;
             kept?;

@@ -63,12 +63,22 @@ impl Capability {
             Self::Iterate => "it cannot show every key",
             Self::ConsistentView => "it promises no consistent view",
             Self::Atomic => "it has no batches",
-            Self::History => "it keeps no history",
+            Self::History => "opened as it is here, it keeps no history",
             Self::Changes => "its changes cannot be followed",
             Self::Expire => "its values have no end",
             Self::Collections => "its keys have no collections",
             Self::Compact => "it cannot compact",
             Self::Backup => "it makes no copies",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_no_history_is_kept_is_said_of_the_store_as_it_was_opened() {
+        assert_eq!(Capability::History.missing(), "opened as it is here, it keeps no history");
     }
 }

@@ -74,10 +74,10 @@ impl Need {
                 (!subject.can(Capability::ConsistentView), "it shows the moment of the beginning")
             }
             Self::Atomic => can(Capability::Atomic),
-            Self::BatchLimit => (subject.batch_limit().is_some(), "it does not say how large a batch may be"),
+            Self::BatchLimit => (subject.batch_limit().is_some(), "no limit of a batch is named for it here"),
             Self::History => can(Capability::History),
             Self::Retention => {
-                (subject.versions_kept().is_some(), "it does not say how many versions it keeps")
+                (subject.versions_kept().is_some(), "no number of versions is named for it here")
             }
             Self::Changes => can(Capability::Changes),
             Self::Expire => can(Capability::Expire),

@@ -135,7 +135,7 @@ impl fmt::Display for Error {
         match self {
             Self::Io { op, path, source } => {
                 write!(f, "cannot {op} {}: {source}", path.display())?;
-                match remedy(source.kind()) {
+                match remedy(op, source.kind()) {
                     Some(remedy) => write!(f, "; {remedy}"),
                     None => Ok(()),
                 }
@@ -177,7 +177,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::TooLarge { what, len, limit } => {
-                write!(f, "{what} has {len} bytes, and the limit is {limit}; nothing was written")
+                write!(f, "{what} has {len} bytes, and the limit is {limit}: it was refused as a whole")
             }
             Self::Unsupported { what } => write!(f, "this store cannot do that: {what}"),
             Self::Compacted { earliest } => write!(
@@ -202,25 +202,32 @@ fn shown(key: &[u8]) -> String {
     format!("{}{more}", key[..key.len().min(MOST)].escape_ascii())
 }
 
+/// What is being done where a folder is made.
+const MAKE_FOLDER: &str = "make the folder";
+
+const NO_FOLDER: &str = "something that is not a folder stands there: name another";
+
 /// What the user can do about the commonest refusals of a system.
-fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
+fn remedy(op: &str, kind: io::ErrorKind) -> Option<&'static str> {
     use io::ErrorKind as Kind;
     Some(match kind {
         Kind::StorageFull | Kind::QuotaExceeded => "free some space, then open the store again",
         Kind::PermissionDenied => "this user may not do that: change the permissions, or name another folder",
         Kind::ReadOnlyFilesystem => "the file system is read-only: name a folder on another",
-        Kind::NotADirectory | Kind::AlreadyExists => {
-            "something that is not a folder stands there: name another"
-        }
+        Kind::NotADirectory => NO_FOLDER,
+        Kind::AlreadyExists if op == MAKE_FOLDER => NO_FOLDER,
+        Kind::AlreadyExists => "another program has made it: find out which, then open the store again",
         Kind::FileTooLarge => "the file system or a process limit (ulimit -f) allows no larger file",
         _ => return None,
     })
 }
 
 impl error::Error for Error {
+    /// What lies behind the message. What the system said is in it already, so of [`Error::Io`] this is what lies
+    /// behind that, if anything; its field has what the system said.
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            Self::Io { source, .. } => source.source(),
             _ => None,
         }
     }
@@ -245,5 +252,27 @@ mod tests {
             Error::NoMember { key: b"artist/".to_vec() }.to_string(),
             "the key `artist/` names no member: it must be of the form collection/member"
         );
+    }
+
+    #[test]
+    fn whoever_prints_the_causes_too_reads_each_once() {
+        let refused = || Error::io("open", Path::new("a"), io::Error::from(io::ErrorKind::PermissionDenied));
+        assert!(refused().to_string().starts_with("cannot open a: permission denied; "));
+        assert!(error::Error::source(&refused()).is_none());
+    }
+
+    #[test]
+    fn a_name_that_is_taken_has_one_remedy_for_a_folder_and_another_for_a_file() {
+        let taken =
+            |op| Error::io(op, Path::new("a"), io::Error::from(io::ErrorKind::AlreadyExists)).to_string();
+        assert!(taken("make the folder").ends_with("not a folder stands there: name another"));
+        assert!(taken("create").ends_with("find out which, then open the store again"));
+    }
+
+    #[test]
+    fn a_length_over_the_limit_reads_well_for_a_read_and_for_a_write() {
+        let error = Error::TooLarge { what: "the key", len: 70_000, limit: 65_535 };
+        let said = "the key has 70000 bytes, and the limit is 65535: it was refused as a whole";
+        assert_eq!(error.to_string(), said);
     }
 }

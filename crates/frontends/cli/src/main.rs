@@ -20,6 +20,7 @@ mod owner;
 mod repl;
 mod serve;
 mod shell;
+mod signals;
 mod store;
 mod transfer;
 mod watch;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     // `bench` measures each engine in a process of its own: this very program, called with a word that only the
     // benchmark says.
     bench::work_if_asked();
+    signals::survive_the_limit_of_files();
     let arguments = Arguments::parse();
     let mut out = BufWriter::new(io::stdout().lock());
     let outcome = run(&arguments, &mut out).and_then(|answer| {

@@ -138,3 +138,29 @@ fn a_database_that_is_not_one_object_is_refused_with_its_line_and_left_untouched
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with("1 records imported\n") && said.contains("database.json:2: column"), "{said}");
 }
+
+#[test]
+fn a_refusal_of_the_system_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("taken"), "").unwrap();
+    let output = run(folder.path(), &["--dir", "taken/store", "set", "a", "1"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("os error").count(), 1, "{said}");
+}
+
+/// A segment reserves 1 MiB; where that is over the limit, it is written without a reserve.
+#[cfg(unix)]
+#[test]
+fn a_limit_of_files_is_an_error_and_not_the_end_of_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    for (blocks, code, says) in [("512", 0, ""), ("0", 3, "ulimit -f")] {
+        let mut shell = Command::new("sh");
+        let line = format!("ulimit -f {blocks}; exec \"$0\" set a b");
+        shell.args(["-c", &line, env!("CARGO_BIN_EXE_logladder")]);
+        let output = shell.env("LOGLADDER_DIR", folder.path().join(blocks)).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{blocks} blocks: {said}");
+        assert!(said.contains(says), "{blocks} blocks: {said}");
+    }
+}
