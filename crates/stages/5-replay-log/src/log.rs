@@ -129,12 +129,11 @@ impl Log {
             crc.update(&piece);
             *covered += len;
         }
-        let made = match file.take() {
-            Some(file) => file,
-            None => {
-                folder.check_in_place()?;
-                folder.disk().create(&folder.path(&FileKind::Sums(self.number).name()))?
-            }
+        let made = if let Some(file) = file.take() {
+            file
+        } else {
+            folder.check_in_place()?;
+            folder.disk().create(&folder.path(&FileKind::Sums(self.number).name()))?
         };
         let sum = Sum { covers: end, crc: crc.clone().finalize() };
         file.insert(made).append(&sum.encode(self.number)).map(drop)
