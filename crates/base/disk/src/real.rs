@@ -1,7 +1,7 @@
 //! [`RealDisk`]: the file system.
 
 use std::fs::{self, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -85,14 +85,14 @@ impl Disk for RealDisk {
 
     fn open(&self, path: &Path) -> Result<Box<dyn File>> {
         let failed = |source| Error::io("open", path, source);
-        let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+        let file = open_file(OpenOptions::new().read(true).write(true), path).map_err(failed)?;
         let len = file.metadata().map_err(failed)?.len();
         Ok(Box::new(WrittenFile::new(file, path, len)))
     }
 
     fn map(&self, path: &Path) -> Result<Map> {
         let failed = |source| Error::io("map", path, source);
-        Map::of_file(&fs::File::open(path).map_err(failed)?).map_err(failed)
+        Map::of_file(&open_file(OpenOptions::new().read(true), path).map_err(failed)?).map_err(failed)
     }
 
     // The one place that may: `replace` builds on it.
@@ -131,12 +131,7 @@ impl Disk for RealDisk {
 
     fn lock(&self, path: &Path) -> Result<Lock> {
         let failed = |source| Error::io("lock", path, source);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
+        let file = open_file(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
             .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock::new(HeldLock(file))),
@@ -146,8 +141,27 @@ impl Disk for RealDisk {
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>> {
-        fs::read(path).map_err(|source| Error::io("read", path, source))
+        let failed = |source| Error::io("read", path, source);
+        let mut file = open_file(OpenOptions::new().read(true), path).map_err(failed)?;
+        let mut bytes = Vec::new();
+        // It reserves as much as the file is long.
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
     }
+}
+
+/// Opens what stands at `path` if it is a file. Whoever opens a pipe would wait until someone opens its other end.
+fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<fs::File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a file; move it away"));
+    }
+    Ok(file)
 }
 
 /// A locked file.
@@ -368,5 +382,23 @@ mod tests {
         assert!(lock.is_at(&new).unwrap() && !lock.is_at(&old).unwrap());
         fs::copy(&new, &old).unwrap();
         assert!(!lock.is_at(&old).unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_place_of_a_file_is_refused_and_nobody_waits_for_its_other_end() {
+        use rustix::fs::{CWD, Mode, mkfifoat};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
+        let refusals = [
+            RealDisk.open(&path).map(drop).unwrap_err(),
+            RealDisk.map(&path).map(drop).unwrap_err(),
+            RealDisk.read(&path).map(drop).unwrap_err(),
+            RealDisk.lock(&path).map(drop).unwrap_err(),
+        ];
+        for error in refusals {
+            assert!(error.to_string().ends_with("it is not a file; move it away"), "{error}");
+        }
     }
 }
