@@ -22,9 +22,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use logladder::SyncPolicy;
-use logladder_bench::reports_folder;
-use logladder_disk::{RealDisk, replace};
+use logladder_bench::tables::Look;
+use logladder_bench::{reports_folder, save};
 
 use crate::client::{Client, Command};
 use crate::process::Process;
@@ -109,9 +108,9 @@ fn main() -> Result<ExitCode> {
     // `cargo bench` starts this in the package's folder, wherever it was called.
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap_or(Path::new("."));
     let path = flags.json.map_or_else(|| scratch.join("redis.json"), |path| workspace.join(path));
-    let text = serde_json::to_string_pretty(&report)? + "\n";
-    replace(&RealDisk, &path, &[text.as_bytes()], SyncPolicy::Never)?;
-    writeln!(io::stdout(), "{report}\n{}", path.display())?;
+    let sheet = report.sheet();
+    writeln!(io::stdout(), "{}\n\n{}\n{}", report.run(), sheet.table(Look::of_stdout()), path.display())?;
+    save(&path, &report.run(), &[sheet], &report)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use logladder_bench::{Machine, figures};
+use logladder_bench::{Machine, Sheet, figures};
 use serde::Serialize;
 
 /// Everything that was found in one run.
@@ -76,25 +76,34 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Report {
+    /// What the figures are of, in a line.
+    pub(crate) fn run(&self) -> String {
         let load = self.load.map(|load| load.map_or_else(|| "not known".to_owned(), |load| load.to_string()));
-        writeln!(f, "{}", self.machine)?;
-        writeln!(
-            f,
-            "Load before: {}; at the end, with the run's own: {}. Rounds: {}, {} s in all.\n",
-            load[0], load[1], self.rounds, self.seconds
-        )?;
-        writeln!(f, "| a write survives | stage | command | pipeline | ours/s | redis-server/s | ratio |")?;
-        writeln!(f, "|---|---|---|--:|--:|--:|--:|")?;
-        for row in &self.rows {
+        format!(
+            "{}. Load before: {}; at the end, with the run's own: {}. Rounds: {}, {} s in all.",
+            self.machine, load[0], load[1], self.rounds, self.seconds
+        )
+    }
+
+    pub(crate) fn sheet(&self) -> Sheet {
+        let headings =
+            ["a write survives", "stage", "command", ">pipeline", ">ours/s", ">redis-server/s", ">ratio"];
+        let mut sheet = Sheet::new("redis", "The stages beside redis-server", headings);
+        let cells = |row: &Row| {
             let Row { survives, stage, command, pipeline, ours, theirs, ratio, .. } = row;
-            writeln!(
-                f,
-                "| {survives} | {stage} | {command} | {pipeline} | {ours} | {theirs} | {ratio:.2}× |"
-            )?;
-        }
-        Ok(())
+            vec![
+                survives.clone(),
+                stage.clone(),
+                command.clone(),
+                pipeline.to_string(),
+                ours.to_string(),
+                theirs.to_string(),
+                format!("{ratio:.2}×"),
+            ]
+        };
+        sheet.rows = self.rows.iter().map(cells).collect();
+        sheet
     }
 }
 
