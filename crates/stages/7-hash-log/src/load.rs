@@ -192,6 +192,7 @@ impl<'s> Loader<'s> {
     fn take_all(&self, shard: usize, seat: u16, gathered: &[Gathered]) -> Result<()> {
         let mut loading = lock(&self.shards[shard])?;
         let loading = loading.get_or_insert_default();
+        loading.shard.reserve(gathered.len());
         let table = loading.shard.table();
         for gathered in gathered {
             table.prefetch(gathered.hash().print());
@@ -257,7 +258,7 @@ impl<'s> Loader<'s> {
 
     /// The index, how many bytes of each segment it points to, and how large the store is.
     pub(crate) fn finish(self) -> Result<(Index, Vec<u64>, Live)> {
-        let bytes = self.bytes_put_aside()?;
+        let bytes = self.bytes_to_finish()?;
         let mut shards = Vec::with_capacity(SHARDS);
         let mut live = Live::default();
         for (shard, of_shard) in for_each(SHARDS, bytes, |number| self.finish_shard(number))? {
@@ -277,6 +278,7 @@ impl<'s> Loader<'s> {
             loading.shard.remove(print, place);
         }
         self.add_many(&mut loading)?;
+        loading.shard.trim();
         Ok((Some(loading.shard), loading.live))
     }
 }

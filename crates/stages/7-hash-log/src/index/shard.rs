@@ -178,6 +178,11 @@ impl Table {
     }
 }
 
+/// The homes of a table that is as full with so many keys as it may be.
+fn homes_for(count: usize) -> usize {
+    count.saturating_mul(10) / USED_OF_TEN + 4
+}
+
 /// A part of the index.
 #[derive(Debug)]
 pub(crate) struct Shard {
@@ -201,7 +206,7 @@ impl Shard {
 
     /// The shard with so many slots, which stood in one in this order.
     pub(crate) fn of_slots(count: usize, in_order: impl Iterator<Item = Slot>) -> Self {
-        Self::of_table(Table::lay_out(count.saturating_mul(10) / USED_OF_TEN + 4, in_order))
+        Self::of_table(Table::lay_out(homes_for(count), in_order))
     }
 
     #[inline]
@@ -273,6 +278,32 @@ impl Shard {
         self.dead.store(0, Ordering::Relaxed);
     }
 
+    /// Makes room for so many more at once, and for as many again as there are then: what is to be added piece by piece
+    /// is moved a few times, and not with each seventh. [`trim`](Self::trim) gives back what was not needed.
+    pub(crate) fn reserve(&self, more: usize) {
+        let table = self.table.load();
+        let (live, dead) = (self.len(), self.dead.load(Ordering::Relaxed) as usize);
+        if (live + dead + more) * 10 > table.homes * USED_OF_TEN {
+            self.lay_out_anew(&table, homes_for(2 * (live + more)));
+        }
+    }
+
+    /// Gives room back until the table is as full as it may be.
+    pub(crate) fn trim(&self) {
+        let table = self.table.load();
+        let homes = homes_for(self.len());
+        if homes < table.homes {
+            self.lay_out_anew(&table, homes);
+        }
+    }
+
+    /// Puts another table in place of this one, without what is dead.
+    fn lay_out_anew(&self, table: &Table, homes: usize) {
+        let live = table.slots().filter(|slot| slot.location().is_some());
+        self.table.store(Arc::new(Table::lay_out(homes, live)));
+        self.dead.store(0, Ordering::Relaxed);
+    }
+
     pub(crate) fn remove(&self, print: u32, location: Location) -> bool {
         let table = self.table.load();
         let Some(place) = table.find(print, location) else { return false };
@@ -331,9 +362,17 @@ mod tests {
             let slots: Vec<Slot> =
                 shard.table().slots().filter(|slot| slot.location().is_some()).collect();
             let copy = Shard::of_slots(slots.len(), slots.into_iter());
+            let bytes = shard.bytes();
+            shard.reserve(1_000);
+            prop_assert!(shard.bytes() >= 8 * 1_000);
             for (print, list) in &model {
-                prop_assert_eq!(&found(&shard, *print), list);
-                prop_assert_eq!(&found(&copy, *print), list);
+                prop_assert_eq!(&found(&shard, *print), list, "with room");
+                prop_assert_eq!(&found(&copy, *print), list, "of slots");
+            }
+            shard.trim();
+            prop_assert!(shard.bytes() <= bytes + 8 * 64);
+            for (print, list) in &model {
+                prop_assert_eq!(&found(&shard, *print), list, "trimmed");
             }
         }
     }

@@ -122,15 +122,16 @@ impl<'s> Loader<'s> {
         });
     }
 
-    /// Bytes of memory that the records take which were put aside.
-    pub(super) fn bytes_put_aside(&self) -> Result<u64> {
-        let mut records = 0;
+    /// Bytes of memory to go through in the end: the shards, and the records that were put aside.
+    pub(super) fn bytes_to_finish(&self) -> Result<u64> {
+        let mut bytes = 0;
         for shard in &self.shards {
             let loading = lock(shard)?;
-            let many = loading.iter().flat_map(|loading| loading.many.values());
-            records += many.map(|many| many.places.len()).sum::<usize>();
+            let Some(loading) = &*loading else { continue };
+            let many: usize = loading.many.values().map(|many| many.places.len()).sum();
+            bytes += loading.shard.bytes() + many * size_of::<Found<'_>>();
         }
-        Ok((records * size_of::<Found<'_>>()) as u64)
+        Ok(bytes as u64)
     }
 
     /// Puts what was put aside into the shard. The other records with such a hash are not there.
