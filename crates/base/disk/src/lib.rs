@@ -25,6 +25,7 @@
 
 pub mod crash;
 mod folder;
+mod held_lock;
 mod mapped;
 #[cfg(feature = "names")]
 pub mod names;

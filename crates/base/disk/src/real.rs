@@ -2,15 +2,17 @@
 
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use logladder_engine::{Error, Result};
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, OFlags};
 
+use crate::held_lock::HeldLock;
 use crate::mapped::Reserve;
-use crate::{Disk, Entry, File, Holder, Lock, Map, RESERVE_STEP};
+use crate::{Disk, Entry, File, Lock, Map, RESERVE_STEP};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -134,7 +136,7 @@ impl Disk for RealDisk {
         let file = open_file(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
             .map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock::new(HeldLock(file))),
+            Ok(()) => Ok(Lock::new(HeldLock::of(file))),
             Err(TryLockError::WouldBlock) => Err(Error::Locked { path: path.to_path_buf() }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -152,48 +154,11 @@ impl Disk for RealDisk {
 
 /// Opens what stands at `path` if it is a file. Whoever opens a pipe would wait until someone opens its other end.
 fn open_file(options: &mut OpenOptions, path: &Path) -> io::Result<fs::File> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    let file = options.open(path)?;
+    let file = options.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a file; move it away"));
     }
     Ok(file)
-}
-
-/// A locked file.
-#[derive(Debug)]
-struct HeldLock(fs::File);
-
-impl Drop for HeldLock {
-    /// Gives the lock up by a call of its own. The system's lock ends with the last copy of the open file, and a
-    /// process that another thread is starting has copies of all of them until its program runs: closing
-    /// ours would leave the lock to it for that moment.
-    fn drop(&mut self) {
-        // Should it fail, closing the file does the same a moment later.
-        let _ = self.0.unlock();
-    }
-}
-
-impl Holder for HeldLock {
-    fn is_at(&self, path: &Path) -> Result<bool> {
-        let failed = |source| Error::io("look at", path, source);
-        match fs::metadata(path) {
-            Ok(there) => Ok(is_same_file(&self.0.metadata().map_err(failed)?, &there)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(failed(source)),
-        }
-    }
-}
-
-/// Whether both are of one file: a device and a number on it name a file for as long as someone has it open.
-#[cfg(unix)]
-fn is_same_file(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 fn entry(path: &Path, metadata: &fs::Metadata) -> Entry {
@@ -360,31 +325,6 @@ fn read_exact_at(file: &fs::File, path: &Path, offset: u64, buffer: &mut [u8]) -
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_lock_that_is_dropped_is_free_though_a_process_being_started_has_a_copy_of_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let file = fs::File::options().write(true).create_new(true).open(&path).unwrap();
-        file.try_lock().unwrap();
-        let _copy = file.try_clone().unwrap();
-        assert!(matches!(RealDisk.lock(&path), Err(Error::Locked { .. })));
-        drop(HeldLock(file));
-        assert!(RealDisk.lock(&path).is_ok());
-    }
-
-    #[test]
-    fn a_locked_file_is_where_it_was_moved_to_and_not_where_another_took_its_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
-        let lock = RealDisk.lock(&old).unwrap();
-        assert!(lock.is_at(&old).unwrap() && !lock.is_at(&new).unwrap());
-        RealDisk.rename(&old, &new).unwrap();
-        assert!(lock.is_at(&new).unwrap() && !lock.is_at(&old).unwrap());
-        fs::copy(&new, &old).unwrap();
-        assert!(!lock.is_at(&old).unwrap());
-    }
-
-    #[cfg(unix)]
     #[test]
     fn a_pipe_in_place_of_a_file_is_refused_and_nobody_waits_for_its_other_end() {
         use rustix::fs::{CWD, Mode, mkfifoat};

@@ -31,9 +31,11 @@ use std::sync::{Arc, OnceLock};
 
 use siphasher::sip::SipHasher13;
 
-use shard::{Shard, Table};
+use shard::Shard;
+use table::Table;
 
 pub(crate) mod shard;
+pub(crate) mod table;
 
 /// Growing one shard holds the writer up for as long as it takes to copy one of so many parts.
 pub(crate) const SHARDS: usize = 1 << SHARD_BITS;

@@ -25,7 +25,8 @@ use logladder_engine::Result;
 
 use super::{FORMAT_VERSION, Fields, checksum_matches, index};
 use crate::catalog::Live;
-use crate::index::shard::{Shard, Slot};
+use crate::index::shard::Shard;
+use crate::index::table::Slot;
 use crate::index::{Index, SHARDS};
 use crate::usage::{Fixed, Share};
 

@@ -1,8 +1,6 @@
 //! [`Shard`]: a hash table whose slots stand in the order of their fingerprints.
 //!
-//! A fingerprint's *home* is its share of the table: the lowest stands at the beginning, the highest at the end.
-//! It stands there, or as little to the right as the order allows. So a search goes right from the home, and
-//! ends at the first greater fingerprint or empty slot.
+//! The [`Table`] is searched, and the shard changes it.
 //!
 //! # Searches beside a change
 //!
@@ -18,166 +16,15 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::{Location, OFFSET_BITS, PRINT_BITS};
+use super::Location;
+use super::table::{Slot, Table};
 use crate::sync::ArcSwap;
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Slots are in use up to nine in ten; then the table grows by a seventh. So some 78 in 100 are in use at least,
 /// and a key takes between 8.9 and 10.3 bytes.
 const USED_OF_TEN: usize = 9;
 const GROWTH: usize = 7;
-/// Slots behind the last home, for what is pushed to the right there. There may be more if they are needed.
-const OVERHANG: usize = 16;
-
-const PLACE_BITS: u32 = 64 - PRINT_BITS;
-
-/// A fingerprint and a place in one word. Empty is 0; dead is a fingerprint with the place 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Slot(u64);
-
-impl Slot {
-    const EMPTY: Self = Self(0);
-
-    pub(crate) fn new(print: u32, location: Location) -> Self {
-        let place = u64::from(location.seat) << OFFSET_BITS | u64::from(location.offset);
-        Self(u64::from(print) << PLACE_BITS | place)
-    }
-
-    /// The slot of this word, and the word of this slot: what a checkpoint holds.
-    pub(crate) fn of_word(word: u64) -> Self {
-        Self(word)
-    }
-
-    pub(crate) fn word(self) -> u64 {
-        self.0
-    }
-
-    /// The same fingerprint at another place.
-    pub(crate) fn at(self, location: Location) -> Self {
-        Self::new(self.print(), location)
-    }
-
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "what is left of the word has that many bits")]
-    pub(crate) fn print(self) -> u32 {
-        (self.0 >> PLACE_BITS) as u32
-    }
-
-    fn dead(self) -> Self {
-        Self(self.0 >> PLACE_BITS << PLACE_BITS)
-    }
-
-    /// Where the record is, unless it is empty or dead.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "each part is cut to the bits that it takes")]
-    pub(crate) fn location(self) -> Option<Location> {
-        let seat = (self.0 >> OFFSET_BITS) as u16;
-        let offset = self.0 as u32 & ((1 << OFFSET_BITS) - 1);
-        (seat != 0).then_some(Location { seat, offset })
-    }
-}
-
-/// The slots of a shard: one for each home, and the overhang.
-#[derive(Debug)]
-pub(crate) struct Table {
-    slots: Box<[AtomicU64]>,
-    homes: usize,
-}
-
-impl Table {
-    fn empty() -> Self {
-        Self { slots: Box::new([]), homes: 0 }
-    }
-
-    #[inline]
-    fn get(&self, place: usize) -> Option<Slot> {
-        // What a slot points to was there before the slot was stored.
-        self.slots.get(place).map(|slot| Slot(slot.load(Ordering::Acquire)))
-    }
-
-    fn put(&self, place: usize, slot: Slot) {
-        if let Some(there) = self.slots.get(place) {
-            there.store(slot.0, Ordering::Release);
-        }
-    }
-
-    #[inline]
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "the product's upper part is below the number of homes"
-    )]
-    fn home(&self, print: u32) -> usize {
-        ((u64::from(print) * self.homes as u64) >> PRINT_BITS) as usize
-    }
-
-    /// The slots in use from a print's home on, with their places.
-    #[inline]
-    fn run(&self, print: u32) -> impl Iterator<Item = (usize, Slot)> {
-        (self.home(print)..)
-            .map_while(|place| Some((place, self.get(place)?)))
-            .take_while(|(_, slot)| *slot != Slot::EMPTY)
-    }
-
-    /// The place of each key with this print.
-    #[inline]
-    pub(crate) fn places_of(&self, print: u32) -> impl Iterator<Item = Location> {
-        self.run(print)
-            .take_while(move |(_, slot)| slot.print() <= print)
-            .filter(move |(_, slot)| slot.print() == print)
-            .filter_map(|(_, slot)| slot.location())
-    }
-
-    /// Has the slot fetched where a search for this print begins.
-    #[inline]
-    pub(crate) fn prefetch(&self, print: u32) {
-        if let Some(slot) = self.slots.get(self.home(print)) {
-            logladder_disk::prefetch(slot);
-        }
-    }
-
-    fn find(&self, print: u32, location: Location) -> Option<usize> {
-        let wanted = Slot::new(print, location);
-        self.run(print)
-            .take_while(|(_, slot)| slot.print() <= print)
-            .find(|(_, slot)| *slot == wanted)
-            .map(|(place, _)| place)
-    }
-
-    pub(crate) fn replace(&self, print: u32, old: Location, new: Location) -> bool {
-        let found = self.find(print, old);
-        if let Some(place) = found {
-            self.put(place, Slot::new(print, new));
-        }
-        found.is_some()
-    }
-
-    /// All slots, empty ones too, from left to right.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.slots.iter().map(|slot| Slot(slot.load(Ordering::Acquire)))
-    }
-
-    fn places(&self) -> impl Iterator<Item = Location> {
-        self.slots().filter_map(Slot::location)
-    }
-
-    /// Slots in order, laid out over so many homes.
-    fn lay_out(homes: usize, in_order: impl Iterator<Item = Slot>) -> Self {
-        let mut table = Self { slots: Box::default(), homes };
-        let mut slots = Vec::with_capacity(homes + OVERHANG);
-        for slot in in_order {
-            let home = table.home(slot.print());
-            if slots.len() < home {
-                slots.resize(home, 0);
-            }
-            slots.push(slot.0);
-        }
-        let behind = slots.len().saturating_sub(homes);
-        slots.resize(homes + behind.next_multiple_of(OVERHANG).max(OVERHANG), 0);
-        table.slots = slots.into_iter().map(AtomicU64::new).collect();
-        table
-    }
-}
-
 /// The homes of a table that is as full with so many keys as it may be.
 fn homes_for(count: usize) -> usize {
     count.saturating_mul(10) / USED_OF_TEN + 4
@@ -219,14 +66,14 @@ impl Shard {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.table.load().slots.len() * size_of::<AtomicU64>()
+        self.table.load().bytes()
     }
 
     /// Adds a place before the others with this print.
     pub(crate) fn add(&self, print: u32, location: Location) {
         let (live, dead) = (self.len(), self.dead.load(Ordering::Relaxed) as usize);
         let table = self.table.load();
-        if (live + dead + 1) * 10 > table.homes * USED_OF_TEN || !self.make_room(&table, print, location) {
+        if (live + dead + 1) * 10 > table.homes() * USED_OF_TEN || !self.make_room(&table, print, location) {
             self.grow_and_add(&table, print, location);
         }
         self.live.fetch_add(1, Ordering::Relaxed);
@@ -241,7 +88,7 @@ impl Shard {
             // The run ends before: at an empty slot, or at the end of the table.
             let end = table.home(print) + table.run(print).count();
             table.put(end, new);
-            return end < table.slots.len();
+            return end < table.len();
         };
         if slot.location().is_none() {
             table.put(place, new);
@@ -283,7 +130,7 @@ impl Shard {
     pub(crate) fn reserve(&self, more: usize) {
         let table = self.table.load();
         let (live, dead) = (self.len(), self.dead.load(Ordering::Relaxed) as usize);
-        if (live + dead + more) * 10 > table.homes * USED_OF_TEN {
+        if (live + dead + more) * 10 > table.homes() * USED_OF_TEN {
             self.lay_out_anew(&table, homes_for(2 * (live + more)));
         }
     }
@@ -292,7 +139,7 @@ impl Shard {
     pub(crate) fn trim(&self) {
         let table = self.table.load();
         let homes = homes_for(self.len());
-        if homes < table.homes {
+        if homes < table.homes() {
             self.lay_out_anew(&table, homes);
         }
     }
@@ -322,6 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::index::PRINT_BITS;
 
     const MAX_PRINT: u32 = (1 << PRINT_BITS) - 1;
 

@@ -9,7 +9,8 @@
 use logladder_engine::{Error, Result};
 
 use super::{Entry, Hash, Loader, Loading, Location, Part, lock};
-use crate::index::shard::{Shard, Slot};
+use crate::index::shard::Shard;
+use crate::index::table::Slot;
 
 /// So many records of a hash stand in the index while that is loaded.
 const FEW: usize = 8;
