@@ -34,6 +34,7 @@ mod machine;
 mod memory;
 mod meter;
 mod progress;
+pub mod redis;
 pub mod report;
 mod runner;
 mod sheet;

@@ -25,12 +25,13 @@ use std::time::Duration;
 use anyhow::Result;
 use logladder::SyncPolicy;
 use logladder_bench::figures::{count, per_second};
+use logladder_bench::redis::{MISSING, version};
 use logladder_bench::tables::Look;
 use logladder_bench::{Asked, Report, Sheet, save};
 use serde::Serialize;
 
 use ours::Ours;
-use server::{MISSING, Rates, Server, version};
+use server::{Rates, Server};
 
 /// Few keys, so that all of them are there after a moment's sets, and none of the figures is that of a miss.
 const KEYS: u32 = 1_000;

@@ -3,19 +3,17 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use logladder_bench::redis::RedisBenchmark;
 use redis_protocol::resp2::decode::decode;
 use redis_protocol::resp2::types::OwnedFrame;
 
-use crate::process::{Process, missing};
-
 /// Connections at once, which is what `redis-benchmark` has if nothing else is said.
-const CONNECTIONS: &str = "50";
+const CONNECTIONS: u32 = 50;
 /// Keys to choose from, and the bytes of a value.
-const KEYS: usize = 100_000;
+const KEYS: u32 = 100_000;
 const VALUE_LEN: usize = 100;
 
 /// What is asked.
@@ -44,10 +42,10 @@ pub(crate) struct Client {
 
 impl Client {
     /// Fills the server.
-    pub(crate) fn begin(server: &Process) -> Result<Self> {
-        let client = Self { address: server.address, rates: Vec::new() };
+    pub(crate) fn begin(address: SocketAddr) -> Result<Self> {
+        let client = Self { address, rates: Vec::new() };
         // Three draws for each key leave few out.
-        client.run(Command::Set, 64, KEYS * 3)?;
+        client.run(Command::Set, 64, u64::from(KEYS) * 3)?;
         Ok(client)
     }
 
@@ -57,7 +55,7 @@ impl Client {
         let place = if let Some(place) = self.rates.iter().position(|(known, _)| *known == kind) {
             place
         } else {
-            let first = self.run(command, pipeline, 2000 * pipeline as usize)?;
+            let first = self.run(command, pipeline, 2000 * u64::from(pipeline))?;
             self.rates.push((kind, first));
             self.rates.len() - 1
         };
@@ -67,34 +65,22 @@ impl Client {
             clippy::cast_sign_loss,
             reason = "a rate is positive and far below 2^53"
         )]
-        let rate = self.run(command, pipeline, (requests as usize).max(1000))?;
+        let rate = self.run(command, pipeline, (requests as u64).max(1000))?;
         self.rates[place].1 = rate;
         Ok(rate)
     }
 
-    fn run(&self, command: Command, pipeline: u32, requests: usize) -> Result<f64> {
-        let text = |number: usize| number.to_string();
-        let (name, pipeline, port) =
-            (command.to_string(), pipeline.to_string(), self.address.port().to_string());
-        let output = process::Command::new("redis-benchmark")
-            .args(["-h", "127.0.0.1", "-p", &port, "-t", &name, "-c", CONNECTIONS, "-P", &pipeline, "--csv"])
-            .args(["-n", &text(requests), "-r", &text(KEYS), "-d", &text(VALUE_LEN)])
-            .output()
-            .map_err(|error| missing("redis-benchmark", &error))?;
-        let printed = String::from_utf8_lossy(&output.stdout);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success() && !printed.contains("Error"), "redis-benchmark: {printed}{errors}");
-        let mut rows = printed.lines().map(|line| line.split(',').map(|field| field.trim_matches('"')));
-        let rate = rows.find_map(|mut row| (row.next()? == name).then(|| row.next()?.parse().ok())?);
-        rate.with_context(|| format!("redis-benchmark: {printed}{errors}"))
+    fn run(&self, command: Command, pipeline: u32, requests: u64) -> Result<f64> {
+        let (address, clients) = (self.address, CONNECTIONS);
+        let benchmark = RedisBenchmark { address, clients, pipeline, keys: KEYS, value_len: VALUE_LEN };
+        Ok(benchmark.rate(&command.to_string(), requests)?)
     }
 
     /// Reads a hundredth of the keys. `redis-benchmark` gives all of them one value, which this returns.
     pub(crate) fn read_back(&self) -> Result<Vec<u8>> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        let keys = (0..KEYS).step_by(100);
-        let asked: Vec<String> = keys.clone().map(|key| format!("GET key:{key:012}\r\n")).collect();
+        let asked: Vec<String> = (0..KEYS).step_by(100).map(|key| format!("GET key:{key:012}\r\n")).collect();
         stream.write_all(asked.concat().as_bytes())?;
         stream.shutdown(std::net::Shutdown::Write)?;
         let mut answers = Vec::new();
@@ -110,7 +96,7 @@ impl Client {
         }
         let value = values.first().context("no key that was set has a value")?;
         let is_right = value.len() == VALUE_LEN && values.iter().all(|other| other == value);
-        ensure!(is_right && values.len() > keys.len() / 2, "values that were set are not there");
+        ensure!(is_right && values.len() > asked.len() / 2, "values that were set are not there");
         Ok(value.clone())
     }
 }

@@ -22,11 +22,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use logladder_bench::redis::RedisServer;
 use logladder_bench::tables::Look;
 use logladder_bench::{reports_folder, save};
 
 use crate::client::{Client, Command};
-use crate::process::Process;
+use crate::process::{Process, new_folder};
 use crate::report::{Figures, Report, Row};
 
 /// Stages, and a `redis-server` that keeps what it acknowledged as well as they do.
@@ -120,11 +121,9 @@ fn measure(one: &Match, stages: &[&str], folder: &Path, rounds: u32, turn: Durat
     for stage in stages {
         servers.push(Process::of_stage(stage, one.sync, folder)?);
     }
-    servers.push(Process::of_redis(one.redis, folder)?);
-    let mut clients = Vec::new();
-    for server in &servers {
-        clients.push(Client::begin(server)?);
-    }
+    let redis = RedisServer::start(one.redis, &new_folder(folder, "redis-server")?)?;
+    let addresses = servers.iter().map(|server| server.address).chain([redis.address()]);
+    let mut clients = addresses.map(Client::begin).collect::<Result<Vec<Client>>>()?;
     let mut rows = Vec::new();
     for (command, pipeline) in [(Command::Set, 1), (Command::Get, 1), (Command::Set, 16), (Command::Get, 16)]
     {

@@ -1,22 +1,18 @@
-//! [`Process`]: a server of its own, ours or theirs.
+//! [`Process`]: a stage in a server of its own.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use logladder::SyncPolicy;
 use logladder_server::{Options, Server, close};
 
 /// What this program is called with to be a server; the stage, when it syncs and the folder follow.
 const SERVE: &str = "--serve-stage";
-
-/// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server, killed in the end.
 #[derive(Debug)]
@@ -49,41 +45,11 @@ impl Process {
         let address = line.trim().parse().with_context(|| format!("the server of {stage} did not start"))?;
         Ok(Self { child, address })
     }
-
-    /// `redis-server` with these settings, without snapshots.
-    pub(crate) fn of_redis(settings: &[&str], folder: &Path) -> Result<Self> {
-        let folder = new_folder(folder, "redis-server")?;
-        // Free a moment ago; that another takes it first is not likely, and would be seen.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let child = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string(), "--save", ""])
-            .args(settings)
-            .current_dir(folder)
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| missing("redis-server", &error))?;
-        let mut process = Self { child, address };
-        let began = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            if let Some(status) = process.child.try_wait()? {
-                bail!("redis-server ended with {status}");
-            }
-            ensure!(began.elapsed() < PATIENCE, "redis-server does not listen at {address}");
-            thread::sleep(Duration::from_millis(10));
-        }
-        Ok(process)
-    }
 }
 
-fn new_folder(folder: &Path, name: &str) -> Result<PathBuf> {
+/// A folder for one server.
+pub(crate) fn new_folder(folder: &Path, name: &str) -> Result<PathBuf> {
     Ok(tempfile::Builder::new().prefix(name).tempdir_in(folder)?.keep())
-}
-
-/// Why a tool of Redis did not start, and what to do.
-pub(crate) fn missing(tool: &str, error: &std::io::Error) -> anyhow::Error {
-    anyhow::anyhow!(
-        "cannot start {tool}: {error}; as root: `apt-get update && apt-get install redis-server redis-tools`"
-    )
 }
 
 fn policy(text: &str) -> Result<SyncPolicy> {
