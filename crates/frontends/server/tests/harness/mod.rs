@@ -17,6 +17,14 @@ use tokio::sync::oneshot;
 /// How long a test waits for anything before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Whether `check` says yes some time: other threads get their turn before each look.
+pub(crate) fn in_the_end(mut check: impl FnMut() -> bool) -> bool {
+    (0..1_000_000).any(|_| {
+        std::thread::yield_now();
+        check()
+    })
+}
+
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// Where the protocol of Redis is spoken.
