@@ -29,13 +29,20 @@ struct Tool {
     without: &'static str,
 }
 
-const TOOLS: [Tool; 3] = [
+const TOOLS: [Tool; 4] = [
     Tool {
         name: "strace",
         arguments: &["--version"],
         package: "strace",
         needed_for: "the tests that let system calls fail",
         without: "no test lets a system call fail",
+    },
+    Tool {
+        name: "curl",
+        arguments: &["--version"],
+        package: "curl",
+        needed_for: "the test that replays the page on HTTP",
+        without: "that test will fail",
     },
     Tool {
         name: "redis-cli",

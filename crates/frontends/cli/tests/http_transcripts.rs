@@ -1,17 +1,15 @@
-//! The book's page on HTTP, replayed: servers are started in the background on ports of their own, and what they are asked
-//! with `curl` is asked by a client of the test, which knows the flags that the page uses; so nothing has to be installed.
-//! Where there is a real `curl`, the page is replayed with it as well. `SNAPSHOTS=overwrite` writes the page anew.
+//! The book's page on HTTP, replayed with `curl`: servers are started in the background on ports of their own, and what they
+//! answer must be what the page says. `SNAPSHOTS=overwrite` writes the page anew.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![cfg(unix)]
 
-mod curl;
 mod page;
 mod running;
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use running::{Server, logladder};
 use snapbox::{Data, assert_data_eq};
@@ -26,7 +24,6 @@ struct Reader<'f> {
     server: Option<Server>,
     /// Where the last server listened, for its log says so when it has ended.
     port: String,
-    has_curl: bool,
 }
 
 impl Reader<'_> {
@@ -39,12 +36,8 @@ impl Reader<'_> {
         let asked = line.replace(SHOWN, &address).replace(SHOWN_BY_NAME, &by_name);
         let shown = if let Some(signal) = line.strip_prefix("kill ").and_then(|rest| rest.strip_suffix("%1"))
         {
-            let mut server = self.server.take().unwrap();
-            server.signal(if signal.is_empty() { "-TERM" } else { signal.trim_end() });
-            assert!(server.process.wait().unwrap().success());
+            self.server.take().unwrap().end_well(if signal.is_empty() { "-TERM" } else { signal.trim_end() });
             String::new()
-        } else if let (Some(arguments), false) = (asked.strip_prefix("curl "), self.has_curl) {
-            curl::answer(arguments)
         } else {
             page::shell(&asked, self.folder)
         };
@@ -95,22 +88,12 @@ fn without_chance(text: &str) -> String {
         .collect()
 }
 
-fn replayed(has_curl: bool) -> String {
+#[test]
+fn every_transcript_of_the_page_is_what_curl_shows() {
+    page::require("curl", "curl");
     let folder = tempfile::tempdir().unwrap();
-    let mut reader = Reader { folder: folder.path(), server: None, port: "8080".to_owned(), has_curl };
-    let page = std::fs::read_to_string(page::path_of("http.md")).unwrap();
-    page::replayed(&page, |line| reader.run(line))
-}
-
-#[test]
-fn every_transcript_of_the_page_is_what_a_server_answers() {
-    assert_data_eq!(replayed(false), Data::read_from(&page::path_of("http.md"), None).raw());
-}
-
-#[test]
-fn curl_itself_shows_what_the_page_says_where_it_is_installed() {
-    let is_there = Command::new("curl").arg("--version").output().is_ok_and(|output| output.status.success());
-    if is_there {
-        assert_data_eq!(replayed(true), Data::read_from(&page::path_of("http.md"), None).raw());
-    }
+    let mut reader = Reader { folder: folder.path(), server: None, port: "8080".to_owned() };
+    let path = page::path_of("http.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert_data_eq!(page::replayed(&page, |line| reader.run(line)), Data::read_from(&path, None).raw());
 }

@@ -7,11 +7,10 @@
 mod page;
 mod running;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
-use running::logladder;
+use running::{Server, logladder};
 use snapbox::{Data, assert_data_eq};
 
 /// The addresses on the page, which a test cannot be sure to have.
@@ -21,17 +20,8 @@ const REDIS: &str = "127.0.0.1:6380";
 /// A reader of the page with a terminal.
 struct Reader<'f> {
     folder: &'f Path,
-    server: Option<Child>,
+    server: Option<Server>,
     port: String,
-}
-
-impl Drop for Reader<'_> {
-    fn drop(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            let _ = server.kill();
-            let _ = server.wait();
-        }
-    }
 }
 
 impl Reader<'_> {
@@ -41,10 +31,7 @@ impl Reader<'_> {
             return self.start(rest);
         }
         if line == "kill %1" {
-            let mut server = self.server.take().unwrap();
-            let id = server.id().to_string();
-            assert!(Command::new("kill").arg(id).status().unwrap().success());
-            assert!(server.wait().unwrap().success());
+            self.server.take().unwrap().end_well("-TERM");
             return String::new();
         }
         // On a terminal it says what kind each answer is.
@@ -54,19 +41,11 @@ impl Reader<'_> {
     }
 
     fn start(&mut self, line: &str) -> String {
-        let arguments = line.replace(REDIS, "127.0.0.1:0");
-        let mut server = logladder()
-            .current_dir(self.folder)
-            .args(arguments.split(' '))
-            .args(["--addr", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        assert!(lines.next().unwrap().unwrap().starts_with("http://127.0.0.1:"));
-        let redis = lines.next().unwrap().unwrap();
-        redis.strip_prefix("redis://127.0.0.1:").unwrap().clone_into(&mut self.port);
+        let mut command = logladder();
+        command.current_dir(self.folder).args(line.replace(REDIS, "127.0.0.1:0").split(' '));
+        command.args(["--addr", "127.0.0.1:0"]).stderr(Stdio::null());
+        let mut server = Server::of(command);
+        server.next_address("redis://127.0.0.1:").clone_into(&mut self.port);
         self.server = Some(server);
         format!("{HTTP}\nredis://{REDIS}\n")
     }
@@ -74,12 +53,7 @@ impl Reader<'_> {
 
 #[test]
 fn every_transcript_of_the_page_is_what_redis_cli_shows() {
-    let has_tool = Command::new("redis-cli").arg("--version").output().is_ok();
-    assert!(
-        has_tool,
-        "redis-cli is missing; `cargo xtask test` installs it where it may; by hand, as root: \
-         `apt-get update && apt-get install redis-tools`"
-    );
+    page::require("redis-cli", "redis-tools");
     let folder = tempfile::tempdir().unwrap();
     let mut reader = Reader { folder: folder.path(), server: None, port: String::new() };
     let path = page::path_of("redis.md");

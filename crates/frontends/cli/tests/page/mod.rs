@@ -1,8 +1,18 @@
 //! A page of the book with transcripts: blocks of ```` ```console ````, in which each line that begins with `$ ` is a
 //! command, and the lines behind it are what it prints.
+#![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+/// Fails if a tool that a page is replayed with is not there.
+pub(crate) fn require(tool: &str, package: &str) {
+    assert!(
+        Command::new(tool).arg("--version").output().is_ok(),
+        "{tool} is missing; `cargo xtask test` installs it where it may; by hand, as root: \
+         `apt-get update && apt-get install {package}`"
+    );
+}
 
 const BEGIN: &str = "```console\n";
 const END: &str = "```\n";

@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// How long a test waits for anything before it fails.
@@ -23,6 +23,7 @@ pub(crate) fn logladder() -> Command {
 pub(crate) struct Server {
     pub(crate) process: Child,
     pub(crate) address: String,
+    printed: BufReader<ChildStdout>,
 }
 
 /// What a server answered.
@@ -59,10 +60,17 @@ impl Server {
     /// The server that this command starts. Its log goes where the command says.
     pub(crate) fn of(mut command: Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let printed = BufReader::new(process.stdout.take().unwrap());
+        let mut server = Self { process, address: String::new(), printed };
+        server.address = server.next_address("http://");
+        server
+    }
+
+    /// The next address that it prints, which begins with `protocol`.
+    pub(crate) fn next_address(&mut self, protocol: &str) -> String {
         let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("http://").unwrap_or_else(|| panic!("{line:?}")).to_owned();
-        Self { process, address }
+        self.printed.read_line(&mut line).unwrap();
+        line.trim().strip_prefix(protocol).unwrap_or_else(|| panic!("{line:?}")).to_owned()
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -101,6 +109,12 @@ impl Server {
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Ends it as a user does, by `kill`; it must say that all is well.
+    pub(crate) fn end_well(mut self, signal: &str) {
+        self.signal(signal);
+        assert!(self.process.wait().unwrap().success());
     }
 
     /// Ends it by a signal, and says how it ended and what it had logged.
