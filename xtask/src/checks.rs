@@ -125,11 +125,12 @@ pub(crate) fn ci() -> Result<()> {
 /// Says what is there of what the commands need.
 #[allow(clippy::unnecessary_wraps, reason = "every command has the same shape")]
 pub(crate) fn doctor() -> Result<()> {
-    let of_rust: [(&str, &[&str], &str); 4] = [
+    let of_rust: [(&str, &[&str], &str); 5] = [
         ("cargo", &["--version"], "everything"),
         ("rustc", &["--version"], "everything"),
         ("cargo", &["fmt", "--version"], "cargo xtask ci; `rustup component add rustfmt`"),
         ("cargo", &["clippy", "--version"], "cargo xtask ci; `rustup component add clippy`"),
+        ("python3", &["--version"], "cargo xtask schemathesis; `apt-get install python3-venv`"),
     ];
     for (tool, arguments, needed_for) in of_rust {
         look_for(tool, arguments, needed_for);
@@ -154,7 +155,7 @@ fn look_for(tool: &str, arguments: &[&str], needed_for: &str) {
     }
 }
 
-fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+pub(crate) fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
     anstream::eprintln!("{HEADING}── {name}{HEADING:#}");
     let start = Instant::now();
     run().with_context(|| format!("the step `{name}` failed"))?;
@@ -162,7 +163,7 @@ fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
     Ok(())
 }
 
-fn cargo<S: AsRef<OsStr>>(arguments: &[S], environment: &[(&str, &str)]) -> Result<()> {
+pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: &[S], environment: &[(&str, &str)]) -> Result<()> {
     // The cargo that runs this program, where there is one, and not another one on the path.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)

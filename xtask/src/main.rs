@@ -9,6 +9,7 @@ mod checks;
 mod climb;
 mod latency;
 mod report;
+mod schemathesis;
 mod stage;
 mod style;
 
@@ -39,6 +40,8 @@ enum Command {
     Test,
     /// Run what the continuous integration runs: format, lints, documentation, book, tests, benches
     Ci,
+    /// Send servers what a program makes up from their OpenAPI document; installs Schemathesis into target/
+    Schemathesis(schemathesis::Schemathesis),
     /// Say what this machine has of what the commands need
     Doctor,
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Book => checks::book(),
         Command::Test => checks::test(),
         Command::Ci => checks::ci(),
+        Command::Schemathesis(schemathesis) => schemathesis.run(),
         Command::Doctor => checks::doctor(),
     };
     match outcome {
