@@ -7,6 +7,9 @@
 //! Many files together cost hardly more syncs than one. If something fails, what it concerns stays marked and goes into
 //! the queue again. The next attempt writes all of it anew, from memory, to a new file: nothing that a
 //! failed write or sync may have left is relied on, so that one that succeeds later is to be believed.
+//!
+//! Before each step that changes a file, the folder must be the one that was opened: whoever moves it away may
+//! have put another store at its path.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,7 +99,7 @@ impl Store {
         if !self.queue.is_unsynced() {
             return Ok(());
         }
-        let synced = self.disk().sync_tree(self.folder.dir());
+        let synced = self.sync_everything();
         self.queue.note_outcome(&synced);
         if synced.is_ok() {
             self.queue.note_synced();
@@ -105,6 +108,11 @@ impl Store {
             self.memory.collections()?.iter().try_for_each(|collection| collection.mark_all(&self.queue))?;
         }
         synced
+    }
+
+    fn sync_everything(&self) -> Result<()> {
+        self.folder.check_in_place()?;
+        self.disk().sync_tree(self.folder.dir())
     }
 
     /// Makes the folder of a collection, unless it is there. It is on the disk before anything is put into it.
@@ -142,7 +150,7 @@ impl<'s> Batch<'s> {
         let each = if syncs && !together { SyncPolicy::Always } else { SyncPolicy::Never };
         self.for_each(|store, job| write_file(store, job, each));
         if syncs && together {
-            let synced = self.store.disk().sync_tree(self.store.folder.dir());
+            let synced = self.store.sync_everything();
             self.fail_all(synced, |job| job.value.is_some());
         }
         self.for_each(install);
@@ -184,7 +192,7 @@ impl<'s> Batch<'s> {
             }
         }
         if changed.len() > ONE_BY_ONE {
-            let synced = self.store.disk().sync_tree(self.store.folder.dir());
+            let synced = self.store.sync_everything();
             return self.fail_all(synced, |_| true);
         }
         for collection in changed {
@@ -211,6 +219,7 @@ fn fail(first: &mut Option<Error>, job: &mut Job, error: Error) {
 /// The temporary file of a value; of a delete, nothing.
 fn write_file(store: &Store, job: &mut Job, policy: SyncPolicy) -> Result<()> {
     let Some(value) = &job.value else { return Ok(()) };
+    store.folder.check_in_place()?;
     let collection = &job.waiting.collection;
     store.make_folder(collection)?;
     let entry = Entry { collection: collection.name.as_deref(), member: &job.waiting.member, value };
@@ -220,6 +229,7 @@ fn write_file(store: &Store, job: &mut Job, policy: SyncPolicy) -> Result<()> {
 /// The file takes the place of the older one, or goes. One that is gone already is fine: an attempt before this one
 /// may have come so far.
 fn install(store: &Store, job: &mut Job) -> Result<()> {
+    store.folder.check_in_place()?;
     if job.value.is_some() {
         return install_temporary(store.disk(), &job.path);
     }
