@@ -114,8 +114,9 @@ impl Store {
         shown: Mark,
     ) -> Result<()> {
         writer.drop_ended_views();
-        for made in writer.pending.drain(..count) {
-            self.show(&writer.views, made)?;
+        let Writer { pending, views, newest, .. } = writer;
+        for made in pending.drain(..count) {
+            self.show(views, newest, made)?;
         }
         if self.options.syncs_each_write() {
             writer.shown = shown;

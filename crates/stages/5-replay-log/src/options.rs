@@ -24,7 +24,7 @@ pub struct Options {
     /// Whether the engine has threads of its own.
     pub housekeeping: Housekeeping,
     /// Whether the store counts the versions of each key, and [`History`](logladder_engine::History) shows those that
-    /// are in the append-only file. The default is no. It takes some 60 bytes of memory for each key that was ever
+    /// are in the append-only file. The default is no. It takes some 120 bytes of memory for each key that was ever
     /// written, and works with [`Persistence::Both`] alone: there is no place for a count in rewritten lines.
     pub history: bool,
     /// The key of the hash of a store that is made now; none to choose it at random. It is for tests and lessons in

@@ -10,6 +10,7 @@ use logladder_engine::{Error, Repair, Result};
 
 use crate::aof::{Found, Source};
 use crate::files::{FileKind, MANIFEST};
+use crate::history::{Newest, count};
 use crate::load::{Counts, frame, load};
 use crate::log::{Log, Mark, Marks};
 use crate::manifest::{Base, Manifest};
@@ -114,7 +115,7 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recover
     }
     remove_strays(folder, &files.manifest)?;
     let base_sequence = files.manifest.sequence;
-    let writer = Writer {
+    let mut writer = Writer {
         logs: opened,
         end,
         mark_at: end,
@@ -123,10 +124,14 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recover
         shown: Mark { offset: end, sequence },
         base_sequence,
         counts: Arc::new(counts),
+        newest: Newest::default(),
         pending: Vec::new(),
         views: Vec::new(),
         line: Vec::new(),
     };
+    if options.counts_versions() {
+        writer.newest = Newest::from(count(&writer.trail(), &writer.counts)?);
+    }
     Ok(Recovered { map, writer, files, repairs, replay: report })
 }
 

@@ -13,6 +13,7 @@ use crate::background::Signal;
 use crate::commit::Commits;
 use crate::entry::Entry;
 use crate::follow::Trail;
+use crate::history::Newest;
 use crate::load::Counts;
 use crate::log::{Log, MARK_STEP, Mark};
 use crate::manifest::Manifest;
@@ -79,6 +80,8 @@ pub(crate) struct Writer {
     pub(crate) base_sequence: u64,
     /// The number of each key's newest version when the base was made, if they are counted.
     pub(crate) counts: Arc<Counts>,
+    /// The number that it has now, as far as readers see.
+    pub(crate) newest: Newest,
     /// Appended and not yet shown: they are not on the disk. In the order of the lines.
     pub(crate) pending: Vec<Made>,
     /// Those who still need old values.
@@ -174,7 +177,8 @@ impl Store {
     }
 
     /// Shows `made`, which has been appended, to readers.
-    pub(crate) fn show(&self, views: &[Weak<View>], made: Made) -> Result<()> {
+    pub(crate) fn show(&self, views: &[Weak<View>], newest: &mut Newest, made: Made) -> Result<()> {
+        newest.count(made.key());
         match made {
             Made::Set(entry) => self.map.put(entry, views),
             Made::Deleted(place, key) => self.map.remove(place, &key, views),

@@ -25,6 +25,7 @@ impl Store {
         }
         self.append_line(&mut writer, 1)?;
         writer.show_appended();
+        writer.newest.count(key);
         self.map.set(place, key, value, &writer.views)
     }
 
@@ -73,7 +74,8 @@ impl Store {
             return self.commit(sequence);
         }
         writer.show_appended();
-        self.show(&writer.views, made)
+        let Writer { views, newest, .. } = &mut *writer;
+        self.show(views, newest, made)
     }
 
     pub(crate) fn write(&self, batch: &Batch) -> Result<()> {
@@ -112,7 +114,8 @@ impl Store {
             return self.commit(sequence);
         }
         writer.show_appended();
-        made.into_iter().try_for_each(|made| self.show(&writer.views, made))
+        let Writer { views, newest, .. } = &mut *writer;
+        made.into_iter().try_for_each(|made| self.show(views, newest, made))
     }
 
     pub(crate) fn compare_and_set(
