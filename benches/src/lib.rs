@@ -41,6 +41,7 @@ mod sheet;
 mod spread;
 pub mod statistics;
 pub mod tables;
+mod target;
 mod trial;
 mod worker;
 mod workload;
@@ -56,6 +57,7 @@ pub use report::{Operation, Report, Run};
 pub use runner::{Runner, reports_folder};
 pub use sheet::{Asked, Sheet, save};
 pub use spread::{Deed, Spread};
+pub use target::{Target, TargetRow};
 pub use worker::{Job, WORKER_ARGUMENT, worker_entry};
 pub use workload::{Data, SEED, Workload};
 

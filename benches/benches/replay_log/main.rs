@@ -13,18 +13,16 @@
 
 mod bare;
 mod measure;
-mod row;
 
 use anyhow::Result;
 use logladder_bench::tables::Look;
-use logladder_bench::{Asked, Report, Sheet, save};
-use row::Row;
+use logladder_bench::{Asked, Report, TargetRow, save};
 use serde::Serialize;
 
 /// The figures themselves, beside their table.
 #[derive(Serialize)]
 struct Figures {
-    rows: Vec<Row>,
+    rows: Vec<TargetRow>,
 }
 
 #[allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -32,9 +30,7 @@ fn main() -> Result<()> {
     let asked = Asked::of_command_line();
     let Report { machine, date, .. } = Report::begin("replay-log");
     let rows = measure::all(if asked.test { 100 } else { 1 });
-    let headings = ["what", ">measured", ">against", ">ratio", ">target", ""];
-    let mut sheet = Sheet::new("targets", "replay-log against what is underneath", headings);
-    sheet.rows = rows.iter().map(Row::cells).collect();
+    let sheet = TargetRow::sheet("replay-log against what is underneath", &rows);
     println!("{}\n{}", sheet.title, sheet.table(Look::of_stdout()));
     if asked.test {
         println!("a test: its figures mean nothing");
