@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use anyhow::{Context, Result, bail, ensure};
+
 /// What wrk found out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
@@ -21,7 +23,7 @@ pub(crate) fn is_there() -> bool {
 }
 
 /// Loads `url` for so long; with a script of wrk if there is one, whose requests may be answered with 404.
-pub(crate) fn load(url: &str, time: Duration, script: Option<&Path>) -> Load {
+pub(crate) fn load(url: &str, time: Duration, script: Option<&Path>) -> Result<Load> {
     let mut command = Command::new("wrk");
     let seconds = time.as_secs().max(1);
     command.args(["--threads", "1", "--latency", "--timeout", "10s"]);
@@ -29,28 +31,26 @@ pub(crate) fn load(url: &str, time: Duration, script: Option<&Path>) -> Load {
     if let Some(script) = script {
         command.arg("--script").arg(script);
     }
-    let output = command.arg(url).output().expect("wrk can be started");
+    let output = command.arg(url).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "wrk failed: {said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!said.contains("Socket errors"), "connections failed: {said}");
-    assert!(script.is_some() || !said.contains("Non-2xx"), "requests failed: {said}");
+    ensure!(output.status.success(), "wrk failed: {said}{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(!said.contains("Socket errors"), "connections failed: {said}");
+    ensure!(script.is_some() || !said.contains("Non-2xx"), "requests failed: {said}");
     let value = |name: &str| {
         let line = said.lines().find_map(|line| line.trim().strip_prefix(name));
-        line.unwrap_or_else(|| panic!("no {name} in {said}")).trim().to_owned()
+        line.map(str::trim).with_context(|| format!("no {name} in {said}"))
     };
-    let per_second = value("Requests/sec:").parse().expect("a number");
-    Load { per_second, p99: time_of(&value("99%")) }
+    Ok(Load { per_second: value("Requests/sec:")?.parse()?, p99: time_of(value("99%")?)? })
 }
 
 /// A time as wrk writes it: `812.00us`, `1.20ms`, `2.01s`.
-fn time_of(text: &str) -> Duration {
+fn time_of(text: &str) -> Result<Duration> {
     let digits = text.trim_end_matches(char::is_alphabetic);
-    let number: f64 = digits.parse().expect("a number");
-    let seconds = match &text[digits.len()..] {
+    let number: f64 = digits.parse()?;
+    Ok(Duration::from_secs_f64(match &text[digits.len()..] {
         "us" => number / 1e6,
         "ms" => number / 1e3,
         "s" => number,
-        other => panic!("a time in {other}"),
-    };
-    Duration::from_secs_f64(seconds)
+        other => bail!("wrk wrote a time in {other}"),
+    }))
 }

@@ -1,75 +1,82 @@
-//! What the server promises of its speed, in one run over the loopback, with [wrk](https://github.com/wg/wrk) as the client:
+//! What the server promises of its speed, over the loopback, with [wrk](https://github.com/wg/wrk) as the client, in one run:
 //!
 //! ```text
-//! cargo bench -p logladder-server --bench http [-- --minutes 10] [-- --save docs/results/http.json]
+//! cargo bench -p logladder-server --bench http                       two minutes, one of which is a mixed load
+//! cargo bench -p logladder-server --bench http -- --minutes 10       a mixed load of ten minutes
+//! cargo bench -p logladder-server --bench http -- --json FILE        the same, and every figure
+//! cargo bench -p logladder-server --bench http -- --test             all of it in seconds, to show that it works
 //! ```
 //!
-//! Each server is a process of its own: this very program, called with words that only it says. The sides of a ratio take
-//! turns, so that both meet the same machine, and a figure is the median of its rounds. Client and server share the
-//! cores, so a ratio says more than a figure.
-
-#![allow(clippy::expect_used, reason = "a measurement that cannot be made has failed")]
-#![allow(clippy::disallowed_methods, reason = "no store is written by these")]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints its figures")]
+//! Each server is a process of its own. The sides of a ratio take turns, so that both meet the same machine, and a figure is
+//! the median of its rounds. Client and server share the cores, so a ratio says more than a figure.
 
 mod held;
 mod load;
 mod measure;
-mod row;
+mod requests;
+#[path = "../served/mod.rs"]
 mod served;
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use measure::Scale;
+use anyhow::Result;
+use clap::Parser;
+use logladder_bench::tables::Look;
+use logladder_bench::{Report, TargetRow, reports_folder, save};
+use serde::Serialize;
 
-/// What was asked for on the command line.
-struct Asked {
-    scale: Scale,
-    save: Option<PathBuf>,
+use crate::measure::Scale;
+
+/// The server over HTTP, by wrk.
+#[derive(Debug, Parser)]
+#[command(name = "http", version, about)]
+struct Flags {
+    /// How long the mixed load lasts, in minutes
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    minutes: u32,
+    /// Where every figure is written as JSON; a relative path counts from the root of the workspace
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Do everything for a moment: shows that it works, and measures nothing
+    #[arg(long)]
+    test: bool,
+    /// What `cargo bench` hands to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
-fn asked() -> Asked {
-    let mut asked = Asked { scale: Scale::full(), save: None };
-    let mut is_bench = false;
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--bench" => is_bench = true,
-            "--minutes" => {
-                let minutes: u64 = words.next().and_then(|text| text.parse().ok()).expect("--minutes N");
-                asked.scale.mixed = Duration::from_secs(minutes * 60);
-            }
-            "--save" => asked.save = Some(words.next().expect("--save FILE").into()),
-            "--quick" | "--test" => asked.scale = Scale::quick(),
-            // Meant for another benchmark.
-            _ => {}
-        }
-    }
-    if !is_bench {
-        // `cargo test` runs a benchmark too, to see that it works.
-        asked.scale = Scale::quick();
-    }
-    asked
+/// The figures themselves, beside their table.
+#[derive(Debug, Serialize)]
+struct Figures {
+    rows: Vec<TargetRow>,
 }
 
-fn main() {
-    if served::serve_if_asked() {
-        return;
-    }
-    let Asked { scale, save } = asked();
+fn main() -> Result<ExitCode> {
+    // Returns at once unless this process was started as a server.
+    served::serve_if_asked()?;
+    let flags = Flags::parse();
     if !load::is_there() {
-        eprintln!("the benchmark over HTTP needs wrk: `apt-get install wrk`, `brew install wrk`");
+        writeln!(
+            io::stderr(),
+            "wrk is not installed. On Debian and its kin, as root: `apt-get install wrk`"
+        )?;
         // Whoever only wants to see that benchmarks work needs no figures of this one.
-        std::process::exit(i32::from(!scale.is_quick));
+        return Ok(if flags.test { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let rows = measure::all(&scale);
-    for row in &rows {
-        println!("{row}");
+    let scale = if flags.test { Scale::of_a_test() } else { Scale::of_minutes(flags.minutes) };
+    let Report { machine, date, .. } = Report::begin("http");
+    let scratch = reports_folder();
+    std::fs::create_dir_all(&scratch)?;
+    let folder = tempfile::Builder::new().prefix("http-").tempdir_in(&scratch)?;
+    let rows = measure::all(&scale, folder.path())?;
+    let sheet = TargetRow::sheet("Over the loopback, client and server on the same cores", &rows);
+    writeln!(io::stdout(), "{}\n{}", sheet.title, sheet.table(Look::of_stdout()))?;
+    if let Some(path) = flags.json {
+        // `cargo bench` starts this in the package's folder, wherever it was called.
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap_or(Path::new("."));
+        save(&workspace.join(path), &format!("{scale}. {machine}, {date}."), &[sheet], &Figures { rows })?;
     }
-    if let Some(path) = save {
-        let text = serde_json::to_string_pretty(&row::results(&rows, &scale)).expect("results are JSON");
-        std::fs::write(&path, text + "\n").expect("the results can be written");
-        println!("written to {}", path.display());
-    }
+    Ok(ExitCode::SUCCESS)
 }

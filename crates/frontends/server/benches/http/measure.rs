@@ -1,116 +1,151 @@
 //! What is measured.
 
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
+
+use anyhow::{Result, anyhow, ensure};
+use logladder::SyncPolicy;
+use logladder_bench::figures::per_second;
+use logladder_bench::{Target, TargetRow};
 
 use crate::held;
 use crate::load::load;
-use crate::row::{Row, Target};
-use crate::served::{Kind, Served};
+use crate::requests::ask;
+use crate::served::{Order, PATH, Served, VALUE};
 
 /// How much is measured.
+#[derive(Debug)]
 pub(crate) struct Scale {
-    pub(crate) rounds: usize,
+    rounds: usize,
     /// How long each side has its turn.
-    pub(crate) round: Duration,
+    round: Duration,
     /// How long the mixed load lasts.
-    pub(crate) mixed: Duration,
-    pub(crate) is_quick: bool,
+    mixed: Duration,
 }
 
 impl Scale {
-    pub(crate) fn full() -> Self {
-        let round = Duration::from_secs(5);
-        Self { rounds: 3, round, mixed: Duration::from_mins(1), is_quick: false }
+    /// Enough to see that it works.
+    pub(crate) fn of_a_test() -> Self {
+        let second = Duration::from_secs(1);
+        Self { rounds: 1, round: second, mixed: second }
     }
 
-    /// Enough to see that it works.
-    pub(crate) fn quick() -> Self {
-        let second = Duration::from_secs(1);
-        Self { rounds: 1, round: second, mixed: second, is_quick: true }
+    pub(crate) fn of_minutes(minutes: u32) -> Self {
+        let mixed = Duration::from_secs(u64::from(minutes) * 60);
+        Self { rounds: 3, round: Duration::from_secs(5), mixed }
     }
 }
 
-pub(crate) fn all(scale: &Scale) -> Vec<Row> {
-    open_many_files();
-    let mut rows = gets(scale);
-    rows.push(beside_held_connections(scale));
-    rows.extend(mixed(scale));
-    rows
+impl fmt::Display for Scale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rounds, round, mixed } = self;
+        write!(f, "Rounds: {rounds} of {} s; mixed load: {} s", round.as_secs(), mixed.as_secs())
+    }
+}
+
+pub(crate) fn all(scale: &Scale, folder: &Path) -> Result<Vec<TargetRow>> {
+    open_many_files()?;
+    let mut rows = gets(scale, folder)?;
+    rows.push(beside_held_connections(scale, folder)?);
+    rows.extend(mixed(scale, folder)?);
+    Ok(rows)
 }
 
 /// This process and the servers that it starts hold more than a thousand connections.
 #[cfg(unix)]
-fn open_many_files() {
+fn open_many_files() -> Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     const ENOUGH: u64 = 4096;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|now| now < ENOUGH) {
-        setrlimit(Resource::Nofile, Rlimit { current: Some(ENOUGH), ..limit }).expect("`ulimit -n 4096`");
+        setrlimit(Resource::Nofile, Rlimit { current: Some(ENOUGH), ..limit })?;
     }
+    Ok(())
 }
 
 /// Other systems have no such limit, or none that is reached.
 #[cfg(not(unix))]
-fn open_many_files() {}
+fn open_many_files() -> Result<()> {
+    Ok(())
+}
 
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
+}
+
+fn url(server: SocketAddr) -> String {
+    format!("http://{server}{PATH}")
+}
+
+fn synced_each_second(stage: &str) -> Order {
+    Order::stage(stage, SyncPolicy::Every(Duration::from_secs(1)))
+}
+
+/// A server that has the value, and has answered for a second.
+fn warm(order: &Order, folder: &Path) -> Result<Served> {
+    let served = Served::start(order, folder)?;
+    if served.redis.is_some() {
+        let answer = ask(served.http, "PUT", PATH, &VALUE)?;
+        ensure!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+    load(&url(served.http), Duration::from_secs(1), None)?;
+    Ok(served)
 }
 
 /// The value, asked for as fast as it comes.
-fn gets(scale: &Scale) -> Vec<Row> {
+fn gets(scale: &Scale, folder: &Path) -> Result<Vec<TargetRow>> {
     let sides = [
-        ("get from memory, ÷ a bare handler of axum", Kind::Stage("memory"), Some(Target::AtLeast(0.8))),
-        ("get from hash-log, ÷ a bare handler of axum", Kind::Stage("hash-log"), Some(Target::AtLeast(0.8))),
-        ("the same with a line in the log for each request", Kind::Logged("hash-log"), None),
+        ("gets of memory ÷ a bare handler of axum", synced_each_second("memory"), Target::AtLeast(0.8)),
+        ("gets of hash-log ÷ a bare handler of axum", synced_each_second("hash-log"), Target::AtLeast(0.8)),
+        ("the same, each with a line in the log", synced_each_second("hash-log").with_a_log(), Target::None),
     ];
-    let kinds = std::iter::once(Kind::Bare).chain(sides.iter().map(|(_, kind, _)| *kind));
-    let mut figures: Vec<(Kind, Vec<f64>)> = kinds.map(|kind| (kind, Vec::new())).collect();
+    let bare = Order::bare();
+    let mut figures = [const { Vec::new() }; 4];
     for _ in 0..scale.rounds {
-        for (kind, figures) in &mut figures {
-            let served = Served::start(*kind);
-            load(&served.url(), Duration::from_secs(1), None);
-            figures.push(load(&served.url(), scale.round, None).per_second);
+        let orders = [&bare].into_iter().chain(sides.iter().map(|(_, order, _)| order));
+        for (order, figures) in orders.zip(&mut figures) {
+            let served = warm(order, folder)?;
+            figures.push(load(&url(served.http), scale.round, None)?.per_second);
         }
     }
-    let mut medians = figures.into_iter().map(|(_, figures)| median(figures));
-    let bare = medians.next().unwrap_or_default();
-    let row = |((what, _, target), figure): ((&'static str, Kind, Option<Target>), f64)| Row {
+    let [bare, figures @ ..] = figures.map(median);
+    let row = |((what, _, target), figure): ((&'static str, Order, Target), f64)| TargetRow {
         what,
-        measured: format!("{figure:.0}/s"),
-        against: format!("{bare:.0}/s"),
-        ratio: figure / bare,
+        measured: format!("{}/s", per_second(figure)),
+        against: format!("{}/s", per_second(bare)),
+        figure: figure / bare,
         target,
     };
-    sides.into_iter().zip(medians).map(row).collect()
+    Ok(sides.into_iter().zip(figures).map(row).collect())
 }
 
 /// The slowest of a hundred gets, alone and beside connections that others hold.
-fn beside_held_connections(scale: &Scale) -> Row {
+fn beside_held_connections(scale: &Scale, folder: &Path) -> Result<TargetRow> {
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     for _ in 0..scale.rounds {
-        let served = Served::start(Kind::Stage("hash-log"));
-        load(&served.url(), Duration::from_secs(1), None);
-        alone.push(load(&served.url(), scale.round, None).p99.as_secs_f64());
-        beside.push(held::during(&served, || load(&served.url(), scale.round, None)).p99.as_secs_f64());
+        let served = warm(&synced_each_second("hash-log"), folder)?;
+        let p99 = || Ok(load(&url(served.http), scale.round, None)?.p99.as_secs_f64());
+        alone.push(p99()?);
+        beside.push(held::during(served.http, p99)?);
     }
     let (alone, beside) = (median(alone), median(beside));
-    Row {
-        what: "p99 of gets beside 1,000 idle connections and 200 slow ones",
+    Ok(TargetRow {
+        what: "p99 of gets beside 1,000 idle connections and 200 slow ones ÷ alone",
         measured: format!("{:.0} µs", beside * 1e6),
         against: format!("{:.0} µs", alone * 1e6),
-        ratio: beside / alone,
-        target: Some(Target::AtMost(2.0)),
-    }
+        figure: beside / alone,
+        target: Target::AtMost(2.0),
+    })
 }
 
-/// Memory under a load of 80 gets, 15 sets and 5 deletes in a hundred, over ten thousand keys. None on a system that does not
-/// say how much memory a process has.
-fn mixed(scale: &Scale) -> Option<Row> {
-    const SCRIPT: &str = r#"
+/// 80 gets, 15 sets and 5 deletes in a hundred, over ten thousand keys.
+const MIXED: &str = r#"
 math.randomseed(1)
 local value = string.rep("v", 100)
 request = function()
@@ -121,40 +156,56 @@ request = function()
   return wrk.format("DELETE", path)
 end
 "#;
-    let served = Served::start(Kind::Stage("hash-log"));
-    let script = tempfile::NamedTempFile::new().expect("a file for the script");
-    std::fs::write(script.path(), SCRIPT).expect("the script can be written");
+
+/// Memory under a mixed load: that of the process itself, and the pages of its files that it has mapped, which the system takes
+/// back when it needs them. None on a system that does not say how much a process has.
+#[allow(clippy::disallowed_methods, reason = "a script is no part of a store")]
+fn mixed(scale: &Scale, folder: &Path) -> Result<Vec<TargetRow>> {
+    let served = Served::start(&synced_each_second("hash-log"), folder)?;
+    let script = folder.join("mixed.lua");
+    std::fs::write(&script, MIXED)?;
     let is_over = AtomicBool::new(false);
-    let seen: Vec<u32> = std::thread::scope(|scope| {
+    let seen: Vec<[u32; 2]> = thread::scope(|scope| {
         let looking = scope.spawn(|| {
             let mut seen = Vec::new();
             while !is_over.load(Ordering::Relaxed) {
-                seen.extend(served.resident_kib());
-                std::thread::park_timeout(Duration::from_millis(100));
+                seen.extend(resident(&served));
+                thread::park_timeout(Duration::from_millis(100));
             }
             seen
         });
-        load(&served.url(), scale.mixed, Some(script.path()));
+        let loaded = load(&url(served.http), scale.mixed, Some(&script));
         is_over.store(true, Ordering::Relaxed);
-        looking.join().expect("looking does not fail")
-    });
-    let metrics = served.ask("GET", "/metrics", b"");
-    assert!(metrics.starts_with("HTTP/1.1 200") && !metrics.contains("status=\"5"), "{metrics}");
+        let seen = looking.join().map_err(|_| anyhow!("looking at the memory failed"))?;
+        loaded.map(|_| seen)
+    })?;
+    let metrics = ask(served.http, "GET", "/metrics", b"")?;
+    ensure!(metrics.starts_with("HTTP/1.1 200") && !metrics.contains("status=\"5"), "{metrics}");
     if seen.is_empty() {
-        return None;
+        return Ok(Vec::new());
     }
-    // The first quarter fills the store, and the buffers of the connections.
-    let most = |quarter: usize| {
-        let part = &seen[seen.len() * quarter / 4..seen.len() * (quarter + 1) / 4];
-        part.iter().max().copied().unwrap_or_default()
+    let row = |kind: usize, what: &'static str, target: Target| {
+        // The first quarter fills the store, and the buffers of the connections.
+        let most = |quarter: usize| {
+            let part = &seen[seen.len() * quarter / 4..seen.len() * (quarter + 1) / 4];
+            f64::from(part.iter().map(|kib| kib[kind]).max().unwrap_or_default()) / 1024.0
+        };
+        let (second, last) = (most(1), most(3));
+        let [measured, against] = [last, second].map(|mib| format!("{mib:.1} MiB"));
+        TargetRow { what, measured, against, figure: last / second, target }
     };
-    let mib = |kib: u32| f64::from(kib) / 1024.0;
-    let (second, last) = (mib(most(1)), mib(most(3)));
-    Some(Row {
-        what: "memory under a mixed load: last quarter ÷ second quarter",
-        measured: format!("{last:.1} MiB"),
-        against: format!("{second:.1} MiB"),
-        ratio: last / second,
-        target: Some(Target::AtMost(1.1)),
-    })
+    Ok(vec![
+        row(0, "its own memory: last quarter of the mixed load ÷ second quarter", Target::AtMost(1.1)),
+        row(1, "pages of its files that are in memory, likewise", Target::None),
+    ])
+}
+
+/// Memory that the process has to itself, and pages of files, in KiB.
+fn resident(served: &Served) -> Option<[u32; 2]> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", served.process_id())).ok()?;
+    let kib = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    };
+    Some([kib("RssAnon:")?, kib("RssFile:")?])
 }

@@ -12,8 +12,9 @@
 //! one run compare, and the client takes as much of the machine as a server does.
 
 mod client;
-mod process;
 mod report;
+#[path = "../served/mod.rs"]
+mod served;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -22,43 +23,49 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use logladder::SyncPolicy;
 use logladder_bench::redis::RedisServer;
 use logladder_bench::tables::Look;
 use logladder_bench::{reports_folder, save};
 
 use crate::client::{Client, Command};
-use crate::process::{Process, new_folder};
 use crate::report::{Figures, Report, Row};
+use crate::served::{Order, Served, new_folder};
 
 /// Stages, and a `redis-server` that keeps what it acknowledged as well as they do.
 #[derive(Debug)]
 struct Match {
     survives: &'static str,
     stages: &'static [&'static str],
-    /// What they are opened with: never, always, or milliseconds.
-    sync: &'static str,
+    /// What they are opened with.
+    sync: SyncPolicy,
     /// What `redis-server` is started with.
     redis: &'static [&'static str],
 }
 
 const MATCHES: [Match; 4] = [
-    Match { survives: "nothing", stages: &["memory"], sync: "never", redis: &["--appendonly", "no"] },
+    Match {
+        survives: "nothing",
+        stages: &["memory"],
+        sync: SyncPolicy::Never,
+        redis: &["--appendonly", "no"],
+    },
     Match {
         survives: "the death of the process",
         stages: &["replay-log", "hash-log"],
-        sync: "never",
+        sync: SyncPolicy::Never,
         redis: &["--appendonly", "yes", "--appendfsync", "no"],
     },
     Match {
         survives: "a loss of power, but for a second",
         stages: &["replay-log", "hash-log"],
-        sync: "1000",
+        sync: SyncPolicy::Every(Duration::from_secs(1)),
         redis: &["--appendonly", "yes", "--appendfsync", "everysec"],
     },
     Match {
         survives: "a loss of power",
         stages: &["replay-log", "hash-log"],
-        sync: "always",
+        sync: SyncPolicy::Always,
         redis: &["--appendonly", "yes", "--appendfsync", "always"],
     },
 ];
@@ -89,7 +96,7 @@ struct Flags {
 
 fn main() -> Result<ExitCode> {
     // Returns at once unless this process was started as a server.
-    process::serve_if_asked()?;
+    served::serve_if_asked()?;
     let flags = Flags::parse();
     let (rounds, turn) = if flags.test { (1, 10) } else { (flags.rounds, flags.turn) };
     let scratch = reports_folder();
@@ -119,10 +126,10 @@ fn main() -> Result<ExitCode> {
 fn measure(one: &Match, stages: &[&str], folder: &Path, rounds: u32, turn: Duration) -> Result<Vec<Row>> {
     let mut servers = Vec::new();
     for stage in stages {
-        servers.push(Process::of_stage(stage, one.sync, folder)?);
+        servers.push(Served::start(&Order::stage(stage, one.sync), folder)?);
     }
     let redis = RedisServer::start(one.redis, &new_folder(folder, "redis-server")?)?;
-    let addresses = servers.iter().map(|server| server.address).chain([redis.address()]);
+    let addresses = servers.iter().filter_map(|server| server.redis).chain([redis.address()]);
     let mut clients = addresses.map(Client::begin).collect::<Result<Vec<Client>>>()?;
     let mut rows = Vec::new();
     for (command, pipeline) in [(Command::Set, 1), (Command::Get, 1), (Command::Set, 16), (Command::Get, 16)]
