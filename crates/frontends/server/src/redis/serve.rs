@@ -98,6 +98,9 @@ async fn converse(
                 continue;
             }
             if !session.answers.is_empty() {
+                // All connections that have something to say now are heard first, and then answered, as Redis does it. A
+                // client with many connections is so woken for many answers, and not for each.
+                tokio::task::yield_now().await;
                 stream.write_all(session.answers.as_slice()).await?;
                 port.metrics.answered(&session.answers, began.elapsed());
                 session.answers.clear();
