@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{debug, error};
 
-use crate::access::{Account, Answering};
+use crate::access::{Account, Answering, Line};
 use crate::answer::Refusal;
 use crate::app::{App, Life};
 use crate::guard;
@@ -43,7 +43,8 @@ pub(crate) async fn serve(
     app.metrics.connected();
     let dog = Watchdog::new();
     let router = TowerToHyperService::new(router);
-    let service = service_fn(|request| answer(&app, &dog, &router, peer, request));
+    let shared = Line::new(Arc::clone(&app), Arc::clone(&dog), peer);
+    let service = service_fn(|request| answer(&shared, &router, request));
     let io = TokioIo::new(Watched { stream, dog: Arc::clone(&dog), _place: place });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -82,20 +83,18 @@ pub(crate) async fn serve(
 }
 
 async fn answer(
-    app: &Arc<App>,
-    dog: &Arc<Watchdog>,
+    line: &Arc<Line>,
     router: &TowerToHyperService<Router>,
-    peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Answering>, Infallible> {
-    let account = Account::open(app, dog, peer, &request);
-    let response = match guard::check(&app.options, request.uri(), request.headers()) {
+    let account = Account::open(line, &request);
+    let response = match guard::check(&line.app.options, request.uri(), request.headers()) {
         Ok(()) => {
             let answered = AssertUnwindSafe(router.call(request.map(Body::new))).catch_unwind();
             match answered.await {
                 Ok(Ok(response)) => response,
                 Err(_) => {
-                    error!("a request from {peer} panicked; this is a defect of the server");
+                    error!("a request from {} panicked; this is a defect of the server", line.peer);
                     let why = "the server failed at this request; what it did is not known";
                     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why).into_response()
                 }

@@ -28,10 +28,14 @@ impl Found {
 
 /// The `ETag` of a value: its version, or where there are none the head of its SHA-256.
 pub(crate) fn tag(version: Option<u64>, value: &[u8]) -> String {
-    match version {
-        Some(version) => format!("\"{version}\""),
-        None => format!("\"sha256-{}\"", HEXLOWER.encode(&Sha256::digest(value)[..16])),
+    if let Some(version) = version {
+        return format!("\"{version}\"");
     }
+    let mut tag = String::with_capacity("\"sha256-\"".len() + 32);
+    tag.push_str("\"sha256-");
+    HEXLOWER.encode_append(&Sha256::digest(value)[..16], &mut tag);
+    tag.push('"');
+    tag
 }
 
 /// The value of `key` and its version.

@@ -12,6 +12,11 @@ use crate::options::Options;
 /// A page in a browser can send requests to any address, this machine's included. Its `Origin` gives it away; and a page
 /// that has its own name point to this machine, so that it is its own origin, by the `Host`.
 pub(crate) fn check(options: &Options, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    // What most requests are like, without taking it apart.
+    let is_plain = uri.authority().is_none() && options.token.is_none() && !headers.contains_key(ORIGIN);
+    if is_plain && headers.get(HOST).is_some_and(|host| is_this_machine(host.as_bytes())) {
+        return Ok(());
+    }
     let host = host_of(uri, headers);
     let is_known = |name: &str| {
         let name = name.trim_matches(['[', ']']);
@@ -49,6 +54,15 @@ pub(crate) fn check(options: &Options, uri: &Uri, headers: &HeaderMap) -> Result
     }
     let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "send the token: `Authorization: Bearer TOKEN`");
     Err(refusal.with_header(WWW_AUTHENTICATE, "Bearer"))
+}
+
+/// Whether this is the usual name of the machine, perhaps with a port.
+fn is_this_machine(host: &[u8]) -> bool {
+    ["127.0.0.1", "localhost"].iter().any(|name| match host.strip_prefix(name.as_bytes()) {
+        Some([]) => true,
+        Some([b':', port @ ..]) => !port.is_empty() && port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    })
 }
 
 fn host_of(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {

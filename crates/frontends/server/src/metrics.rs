@@ -16,11 +16,40 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::redis::{Answers, COMMANDS};
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
+/// What requests are counted by: there are only so many of each, whatever clients make up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Kind {
     method: &'static str,
     route: &'static str,
-    status: u16,
+    pub(crate) status: u16,
+}
+
+impl Kind {
+    pub(crate) fn of(method: &Method, route: &'static str, status: StatusCode) -> Self {
+        Self { method: name_of(method), route, status: status.as_u16() }
+    }
+}
+
+/// Where requests of one kind are counted.
+#[derive(Debug)]
+pub(crate) struct Series {
+    kind: Kind,
+    count: Counter,
+    seconds: Histogram,
+    sent: Counter,
+}
+
+impl Series {
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Counts an answer.
+    pub(crate) fn answered(&self, bytes: u64, took: Duration) {
+        self.count.inc();
+        self.seconds.observe(took.as_secs_f64());
+        self.sent.inc_by(bytes);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,7 +72,7 @@ fn seconds() -> Histogram {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<RequestLabels, Counter>,
+    requests: Family<Kind, Counter>,
     seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     sent: Counter,
     refused: Counter,
@@ -102,18 +131,15 @@ impl Metrics {
         RedisMetrics { commands, unknown: count("unknown"), ..self.redis.clone() }
     }
 
-    pub(crate) fn answered(
-        &self,
-        method: &Method,
-        route: &'static str,
-        status: StatusCode,
-        bytes: u64,
-        took: Duration,
-    ) {
-        let method = name_of(method);
-        self.requests.get_or_create(&RequestLabels { method, route, status: status.as_u16() }).inc();
-        self.seconds.get_or_create(&RouteLabels { method, route }).observe(took.as_secs_f64());
-        self.sent.inc_by(bytes);
+    /// Where requests of this kind are counted.
+    pub(crate) fn series(&self, kind: Kind) -> Series {
+        let Kind { method, route, .. } = kind;
+        Series {
+            kind,
+            count: self.requests.get_or_create(&kind).clone(),
+            seconds: self.seconds.get_or_create(&RouteLabels { method, route }).clone(),
+            sent: self.sent.clone(),
+        }
     }
 
     pub(crate) fn refused(&self) {

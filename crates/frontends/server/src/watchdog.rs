@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,64 +17,85 @@ use tokio::time::Instant;
 
 use crate::options::Options;
 
+/// What a connection is at: the lowest bits of its state. The others count how often it began with something.
+const PHASE: u64 = 0b11;
+const BEGINNING: u64 = PHASE + 1;
+
 /// Between requests.
-const IDLE: u8 = 0;
+const IDLE: u64 = 0;
 /// Some of a request's head has come.
-const HEAD: u8 = 1;
+const HEAD: u64 = 1;
 /// A request is being worked on; reading its body has a timer of its own.
-const BUSY: u8 = 2;
+const BUSY: u64 = 2;
 /// Some of a request has come, and it says itself how long it is.
-const HALF: u8 = 3;
+const HALF: u64 = 3;
 
-/// No answer waits for the client.
-const NOT_WAITING: u64 = u64::MAX;
-
-/// What happens on one connection. Moments are milliseconds since it began.
-#[derive(Debug)]
+/// What happens on one connection, without a word of when. To ask for the time with each request takes longer than all that
+/// is noted here, and whoever looks now and then sees how long something has been as it is.
+#[derive(Debug, Default)]
 pub(crate) struct Watchdog {
-    began: Instant,
-    phase: AtomicU8,
-    phase_began: AtomicU64,
-    /// Since when an answer waits for the client to take some of it.
-    waits_since: AtomicU64,
+    state: AtomicU64,
+    /// How often an answer began to wait for the client to take some of it, or waited no longer: odd while it waits.
+    waits: AtomicU64,
+}
+
+/// Something that was seen, and since when it has been as it is.
+struct Seen {
+    what: u64,
+    since: Instant,
+}
+
+impl Seen {
+    /// How long it has been so, to whoever looks now.
+    fn again(&mut self, what: u64, now: Instant) -> Duration {
+        if self.what != what {
+            *self = Self { what, since: now };
+        }
+        now - self.since
+    }
 }
 
 impl Watchdog {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            began: Instant::now(),
-            phase: AtomicU8::new(IDLE),
-            phase_began: AtomicU64::new(0),
-            waits_since: AtomicU64::new(NOT_WAITING),
-        })
+        Arc::default()
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(NOT_WAITING - 1)
+    fn state(&self) -> u64 {
+        self.state.load(Ordering::Relaxed)
     }
 
-    fn enter(&self, phase: u8) {
-        self.phase_began.store(self.now(), Ordering::Relaxed);
-        self.phase.store(phase, Ordering::Relaxed);
+    fn phase(&self) -> u64 {
+        self.state() & PHASE
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.waits.load(Ordering::Relaxed) % 2 == 1
+    }
+
+    /// Begins with something. Only the connection itself changes what is noted here.
+    fn begin(&self, phase: u64) {
+        let count = self.state() & !PHASE;
+        self.state.store(count.wrapping_add(BEGINNING) | phase, Ordering::Relaxed);
+    }
+
+    /// Is at something else, which may be what it was at before.
+    fn go_on(&self, phase: u64) {
+        self.state.store(self.state() & !PHASE | phase, Ordering::Relaxed);
     }
 
     /// A request's head is complete.
     pub(crate) fn busy(&self) {
-        self.phase.store(BUSY, Ordering::Relaxed);
+        self.go_on(BUSY);
     }
 
     /// A request has not come as a whole: the same one as the last time, or another.
     pub(crate) fn half(&self, is_same: bool) {
-        if is_same {
-            self.phase.store(HALF, Ordering::Relaxed);
-        } else {
-            self.enter(HALF);
-        }
+        if is_same { self.go_on(HALF) } else { self.begin(HALF) }
     }
 
     /// A request was answered.
     pub(crate) fn idle(&self) {
-        self.enter(IDLE);
+        self.begin(IDLE);
     }
 
     /// Returns what the client was too slow at, once it is.
@@ -84,20 +105,22 @@ impl Watchdog {
         let shortest = times.into_iter().min().unwrap_or_default();
         // Looking now and then costs less than a timer that is set anew for each request.
         let look = (shortest / 4).clamp(Duration::from_millis(5), Duration::from_secs(1));
+        let now = Instant::now();
+        let [mut state, mut waits] = [0, 0].map(|what| Seen { what, since: now });
         loop {
             tokio::time::sleep(look).await;
-            let now = self.now();
-            let is_over =
-                |since: u64, limit: Duration| u128::from(now.saturating_sub(since)) > limit.as_millis();
-            let waits_since = self.waits_since.load(Ordering::Relaxed);
-            if waits_since != NOT_WAITING && is_over(waits_since, options.write_timeout) {
+            let now = Instant::now();
+            let waited = waits.again(self.waits.load(Ordering::Relaxed), now);
+            if waits.what % 2 == 1 && waited > options.write_timeout {
                 return "taking the answer";
             }
-            let began = self.phase_began.load(Ordering::Relaxed);
-            match self.phase.load(Ordering::Relaxed) {
-                IDLE if is_over(began, options.idle_timeout) => return "sending another request",
-                HEAD if is_over(began, options.header_timeout) => return "sending the head of a request",
-                HALF if is_over(began, options.body_timeout) => return "sending the rest of a request",
+            // It may be busy with what it began as something else.
+            let seen = self.state();
+            let lasted = state.again(seen & !PHASE, now);
+            match seen & PHASE {
+                IDLE if lasted > options.idle_timeout => return "sending another request",
+                HEAD if lasted > options.header_timeout => return "sending the head of a request",
+                HALF if lasted > options.body_timeout => return "sending the rest of a request",
                 _ => {}
             }
         }
@@ -114,16 +137,12 @@ pub(crate) struct Watched {
 
 impl Watched {
     fn wrote(&self, outcome: &Poll<io::Result<usize>>) {
-        let waits_since = &self.dog.waits_since;
-        let waited = waits_since.load(Ordering::Relaxed) != NOT_WAITING;
-        match outcome {
-            Poll::Pending if !waited => waits_since.store(self.dog.now(), Ordering::Relaxed),
-            Poll::Ready(_) if waited => waits_since.store(NOT_WAITING, Ordering::Relaxed),
-            _ => {}
+        if outcome.is_pending() != self.dog.is_waiting() {
+            self.dog.waits.fetch_add(1, Ordering::Relaxed);
         }
         // hyper is done with an answer's body before the client is: what it still takes of it is no idling.
-        if outcome.is_ready() && ![BUSY, HALF].contains(&self.dog.phase.load(Ordering::Relaxed)) {
-            self.dog.phase_began.store(self.dog.now(), Ordering::Relaxed);
+        if outcome.is_ready() && ![BUSY, HALF].contains(&self.dog.phase()) {
+            self.dog.begin(self.dog.phase());
         }
     }
 }
@@ -136,8 +155,8 @@ impl AsyncRead for Watched {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before && self.dog.phase.load(Ordering::Relaxed) == IDLE {
-            self.dog.enter(HEAD);
+        if buffer.filled().len() > before && self.dog.phase() == IDLE {
+            self.dog.begin(HEAD);
         }
         Poll::Ready(Ok(()))
     }

@@ -30,7 +30,7 @@ pub(crate) fn during<T>(server: SocketAddr, work: impl FnOnce() -> Result<T>) ->
     let begun = Instant::now();
     let mut slow = connect_all(SLOW)?;
     for stream in &mut slow {
-        write!(stream, "GET {PATH} HTTP/1.1\r\nhost: localhost\r\nslow: ")?;
+        stream.write_all(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\nslow: ").as_bytes())?;
     }
     let is_over = AtomicBool::new(false);
     let done = thread::scope(|scope| {

@@ -29,7 +29,8 @@ pub(crate) fn ask(server: SocketAddr, method: &str, path: &str, body: &[u8]) -> 
 
 /// Gets the value on a connection that stays.
 pub(crate) fn get_value(stream: &mut TcpStream) -> Result<()> {
-    write!(stream, "GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
+    // In one piece: the second of several would wait for the first to be confirmed.
+    stream.write_all(format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes())?;
     read_value(stream)
 }
 

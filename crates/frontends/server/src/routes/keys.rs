@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, ETAG, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -67,11 +67,8 @@ fn bytes_of(found: Found, tag: &str) -> Response {
         (status = 404, description = "there is no value", body = Problem),
         (status = 412, description = "a condition does not hold", body = Problem),
         (status = 501, description = "the stage has no versions", body = Problem), RefusedRequest, RefusedWrite))]
-pub(crate) async fn get(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
+pub(crate) async fn get(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refusal> {
+    let (Parts { uri, headers, .. }, _) = request.into_parts();
     if let Some(key) = key_before_history(&uri) {
         let key = decode(key).into_owned();
         return history(&app, &uri, key).await;
@@ -109,12 +106,8 @@ pub(crate) async fn get(
         (status = 412, description = "a condition does not hold; nothing was written", body = Problem),
         (status = 501, description = "the stage cannot compare before it writes", body = Problem),
         RefusedRequest, RefusedBody, RefusedWrite, RefusedFull))]
-pub(crate) async fn put(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(crate) async fn put(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refusal> {
+    let (Parts { uri, headers, .. }, body) = request.into_parts();
     refuse_for_history(&Method::PUT, &uri)?;
     let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
     let conditions = Conditions::read(&headers)?;
@@ -139,11 +132,8 @@ pub(crate) async fn put(
         (status = 412, description = "a condition does not hold; nothing was written", body = Problem),
         (status = 501, description = "the stage cannot compare before it writes", body = Problem),
         RefusedRequest, RefusedWrite, RefusedFull))]
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
+pub(crate) async fn delete(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refusal> {
+    let (Parts { uri, headers, .. }, _) = request.into_parts();
     refuse_for_history(&Method::DELETE, &uri)?;
     let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
     let conditions = Conditions::read(&headers)?;
