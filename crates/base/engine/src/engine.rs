@@ -130,6 +130,12 @@ pub trait Engine: Send + Sync {
         &[]
     }
 
+    /// Why writes that were acknowledged are not where they belong, if the last attempt of the engine itself to put them
+    /// there failed. It tries again. None for a stage that writes before it acknowledges.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// Syncs and gives the store back, so that another process can open it.
     ///
     /// Dropping an engine releases its lock as well, but cannot report an error.

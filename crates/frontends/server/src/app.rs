@@ -160,7 +160,8 @@ impl App {
         if *self.life.borrow() > Life::Running {
             return Some("the server is shutting down".into());
         }
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let refused = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        refused.or_else(|| self.engine().trouble())
     }
 }
 

@@ -93,6 +93,10 @@ impl Engine for WriteBehind {
         self.store.sync()
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.last_failure()
+    }
+
     fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
         stats.disk_bytes = self.store.folder.disk_bytes()?;

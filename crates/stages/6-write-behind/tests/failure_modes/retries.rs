@@ -31,6 +31,7 @@ fn a_mark_goes_only_when_its_write_has_succeeded() {
         let stats = store.stats().unwrap();
         assert_eq!((stats.unwritten_keys, stats.failed_writes), (1, 1), "{step:?}");
         assert_eq!(store.last_failure(), Some(failure.to_string()));
+        assert_eq!(store.trouble(), store.last_failure());
         let on_disk = if number < 4 { b"old" } else { b"new" };
         assert_eq!(value_on_disk(&disk, b"artist/air").unwrap(), on_disk, "{step:?}");
 
@@ -38,7 +39,7 @@ fn a_mark_goes_only_when_its_write_has_succeeded() {
         store.sync().unwrap();
         let stats = store.stats().unwrap();
         assert_eq!((stats.unwritten_keys, stats.failed_writes), (0, 0), "{step:?}");
-        assert_eq!(store.last_failure(), None);
+        assert_eq!((store.last_failure(), store.trouble()), (None, None));
         assert_eq!(value_on_disk(&disk, b"artist/air").unwrap(), b"new", "{step:?}");
         Box::new(store).close().unwrap();
     }
