@@ -102,7 +102,7 @@ pub(crate) enum Command {
     Compact(care::Compact),
     /// Read every byte of a store and say what is wrong
     Check(care::Check),
-    /// Copy the store into another folder, while it is in use
+    /// Copy the store into another folder, as it is at one moment
     Backup(care::Backup),
     /// Make the store from a backup
     Restore(care::Restore),

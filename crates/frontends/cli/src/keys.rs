@@ -169,10 +169,10 @@ impl Stats {
 
 /// Prints the sizes of a store, a line each.
 pub(crate) fn print_stats(engine: &dyn Engine, out: &mut dyn Write) -> Result<()> {
-    writeln!(out, "{:<16}{}", "stage", engine.name())?;
-    writeln!(out, "{:<16}{}", "survives", engine.durability())?;
+    writeln!(out, "{:<18}{}", "stage", engine.name())?;
+    writeln!(out, "{:<18}{}", "survives", engine.durability())?;
     for (name, number) in rows(&engine.stats()?) {
-        writeln!(out, "{name:<16}{}", count(number))?;
+        writeln!(out, "{name:<18}{}", count(number))?;
     }
     Ok(())
 }

@@ -71,12 +71,24 @@ impl Repl {
     /// Says how many lines could not be done.
     fn piped(&self, engine: &dyn Engine, out: &mut dyn Write) -> Result<u64> {
         let mut refused = 0;
-        for line in io::stdin().lock().lines() {
-            let line = line.context("cannot read standard input")?;
+        let (mut input, mut bytes) = (io::stdin().lock(), Vec::new());
+        loop {
+            bytes.clear();
+            if input.read_until(b'\n', &mut bytes).context("cannot read standard input")? == 0 {
+                break;
+            }
+            let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            let Ok(line) = str::from_utf8(text) else {
+                refused += 1;
+                writeln!(out, "error: the line is not UTF-8: write such bytes as b\"\\xff\"")?;
+                out.flush()?;
+                continue;
+            };
             if self.echo {
                 writeln!(out, "{PROMPT}{line}")?;
             }
-            match one(engine, &line, out) {
+            match one(engine, line, out) {
                 Ok(Next::Line) => out.flush()?,
                 Ok(Next::End) => break,
                 Err(error) if is_broken_pipe(&error) => return Err(error),

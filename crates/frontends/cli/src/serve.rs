@@ -42,10 +42,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
     /// The longest body of a request, or command of Redis, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = Options::default().max_body_bytes)]
+    #[arg(long, value_name = "BYTES", default_value_t = Options::default().max_body_bytes, value_parser = at_least_one)]
     max_body: usize,
     /// How many connections there may be at once
-    #[arg(long, value_name = "N", default_value_t = Options::default().max_connections)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().max_connections, value_parser = at_least_one)]
     max_connections: usize,
     /// What the log has, as in `info`, `warn` or `info,logladder::access=off`; with --json it is JSON
     #[arg(long, value_name = "FILTER", default_value = "info")]
@@ -110,5 +110,13 @@ fn refusal(error: &ServeError) -> Refusal {
     match error {
         ServeError::NeedsToken { .. } => Refusal::Usage(format!("{error} (--token)")),
         _ => Refusal::Store(error.to_string()),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("it is no number".into()),
     }
 }

@@ -164,3 +164,63 @@ fn a_limit_of_files_is_an_error_and_not_the_end_of_the_process() {
         assert!(said.contains(says), "{blocks} blocks: {said}");
     }
 }
+
+/// A file that is not told apart from some place on has no lines that could be left out.
+#[test]
+fn what_stands_behind_broken_json_is_never_left_out_unsaid() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("hole.json"), r#"{"1":1,"2":bad,"3":3}"#).unwrap();
+    let output = run(folder.path(), &["import", "hole.json", "--skip-bad-lines"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("hole.json:1") && said.contains("what follows cannot be read"), "{said}");
+    assert_eq!(done(folder.path(), &["get", "1"]), "1\n");
+
+    std::fs::write(folder.path().join("open.csv"), "key,value\na,1\nb,\"x\nc,3\n").unwrap();
+    let output = run(folder.path(), &["--dir", "csv", "import", "open.csv", "--skip-bad-lines"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("open.csv:3") && said.contains("never closed"), "{said}");
+    assert_eq!(done(folder.path(), &["--dir", "csv", "scan"]), "a\t1\n");
+}
+
+#[test]
+fn what_an_interrupted_export_left_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["set", "a", "1"]);
+    std::fs::write(folder.path().join("out.jsonl.tmp"), "half").unwrap();
+    let output = run(folder.path(), &["export", "out.jsonl"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(3) && said.contains("remove it"), "{said}");
+    std::fs::remove_file(folder.path().join("out.jsonl.tmp")).unwrap();
+    done(folder.path(), &["export", "out.jsonl"]);
+}
+
+#[test]
+fn a_line_that_is_no_text_does_not_end_a_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = command(folder.path(), &["repl"]).spawn().unwrap();
+    session.stdin.take().unwrap().write_all(b"get \xff\nset a 1\nget a\n").unwrap();
+    let output = session.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("error: the line is not UTF-8") && said.ends_with("\n\"1\"\n"), "{said}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// Lines of batches, of texts that are JSON, and of bytes that are no text.
+#[test]
+fn what_stage_5_keeps_and_what_is_exported_can_be_imported_again() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("in.tsv"), "a\t{\"n\":1}\nb\tb\"\\xff\"\nc\t3\n").unwrap();
+    done(folder.path(), &["--stage", "5", "--dir", "own", "import", "in.tsv"]);
+    std::fs::copy(folder.path().join("own/appendonly-0000000001.aof"), folder.path().join("own.aof"))
+        .unwrap();
+    done(folder.path(), &["--stage", "5", "--dir", "copy", "import", "own.aof"]);
+    done(folder.path(), &["--dir", "copy", "export", "--sorted", "copy.aof"]);
+    let exported = std::fs::read_to_string(folder.path().join("copy.aof")).unwrap();
+    assert!(exported.contains(r#""value":"{\"n\":1}""#), "another program expects a string: {exported}");
+    done(folder.path(), &["--dir", "again", "import", "copy.aof"]);
+    let all = |dir| done(folder.path(), &["--dir", dir, "scan", "--sorted"]);
+    assert_eq!(all("own"), all("again"));
+    assert_eq!(all("own").lines().count(), 3);
+}

@@ -137,5 +137,7 @@ mod write;
 
 pub use describe::describe;
 pub use engine::ReplayLog;
+pub use line::write_set;
 pub use options::{Housekeeping, Options, Persistence, RewriteRule, SnapshotRule};
+pub use parse::{Change, changes_of};
 pub use report::Replay;

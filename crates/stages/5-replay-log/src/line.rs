@@ -21,8 +21,8 @@ const BATCH: &[u8] = br#"{"operation":"BATCH","writes":["#;
 /// How every line of every such file begins.
 pub(crate) const BEGINNING: &[u8] = br#"{"operation":""#;
 
-/// Appends the line that sets `key`.
-pub(crate) fn write_set(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+/// Appends to `out` the line of an append-only file that sets `key`, with its line feed.
+pub fn write_set(key: &[u8], value: &[u8], out: &mut Vec<u8>) {
     set(key, value, out);
     out.push(b'\n');
 }

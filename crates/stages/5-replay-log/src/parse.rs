@@ -16,12 +16,32 @@ use serde_json::value::RawValue;
 
 use crate::line::{DELETE, SET, VALUE};
 
-/// One set or delete.
+/// What a line of an append-only file does to a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Change<'l> {
-    pub(crate) key: Cow<'l, [u8]>,
-    /// `None` if the key is deleted.
-    pub(crate) value: Option<Cow<'l, [u8]>>,
+pub struct Change<'l> {
+    /// The key.
+    pub key: Cow<'l, [u8]>,
+    /// Its value from then on; `None` if it is deleted.
+    pub value: Option<Cow<'l, [u8]>>,
+}
+
+/// What one line of an append-only file does, in order: without its line feed, written by this stage or by another program.
+/// The lines of batches do several things.
+///
+/// # Errors
+///
+/// Why it is no such line, or that a key or a value is over the limits.
+///
+/// ```
+/// let changes = logladder_replay_log::changes_of(br#"{"operation":"SET","key":"name","value":"John"}"#)?;
+/// assert_eq!(changes[0].value.as_deref(), Some(&b"John"[..]));
+/// # Ok::<(), String>(())
+/// ```
+pub fn changes_of(line: &[u8]) -> Result<Vec<Change<'_>>, String> {
+    Ok(match parse(line)? {
+        Operation::One(change) => vec![change],
+        Operation::Batch(changes) => changes,
+    })
 }
 
 /// What a line says.

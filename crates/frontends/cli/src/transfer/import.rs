@@ -11,7 +11,8 @@ use logladder::{Engine, Error, SyncPolicy};
 use logladder_engine::{Batch, limits};
 
 use super::lines::Record;
-use super::{Format, PIPE, read};
+use super::read::{self, Broken};
+use super::{Format, PIPE};
 use crate::arguments::StoreArguments;
 use crate::bytes::count;
 use crate::outcome::{Answer, Refusal};
@@ -63,7 +64,7 @@ impl Import {
             said = format!("{said}, {} lines left out", count(left_out));
         }
         remark(&said);
-        read?;
+        read.map_err(|error| self.named(error))?;
         flushed?;
         closed?;
         Ok(Answer::Yes)
@@ -88,6 +89,19 @@ impl Import {
         let bar = ProgressBar::new(data.len())
             .with_style(ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {eta} left")?);
         Ok(Box::new(bar.wrap_read(file)))
+    }
+
+    /// Says in which file the text is broken. Nothing can be left out there, since nobody knows how much it would be.
+    fn named(&self, error: anyhow::Error) -> anyhow::Error {
+        match error.downcast::<Broken>() {
+            Ok(broken) => Refusal::Input(format!(
+                "{}:{}: {broken}; what follows cannot be read: correct it; records before it are in the store",
+                self.file.display(),
+                broken.line
+            ))
+            .into(),
+            Err(other) => other,
+        }
     }
 
     fn bad_line(&self, importer: &mut Importer<'_>, line: u64, what: &str) -> Result<()> {

@@ -1,8 +1,8 @@
-//! One line of each format that has a line for each record.
+//! One line of each format that has lines of records.
 
 use std::borrow::Cow;
 
-use logladder::json;
+use logladder::{json, replay_log};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -15,17 +15,24 @@ pub(super) struct Record<'l> {
     pub(super) value: Option<Cow<'l, [u8]>>,
 }
 
+/// What one line says, in order: mostly of one key.
+pub(super) type Records<'l> = Vec<Record<'l>>;
+
 /// A reader of one line. The error says what is wrong with it.
-pub(super) type ParseLine = fn(&str) -> Result<Record<'_>, String>;
+pub(super) type ParseLine = fn(&str) -> Result<Records<'_>, String>;
+
+fn one<'l>(key: Cow<'l, [u8]>, value: Option<Cow<'l, [u8]>>) -> Records<'l> {
+    vec![Record { key, value }]
+}
 
 /// `key<TAB>value`.
-pub(super) fn tsv(line: &str) -> Result<Record<'_>, String> {
+pub(super) fn tsv(line: &str) -> Result<Records<'_>, String> {
     let (key, value) = line.split_once('\t').ok_or("no tab between a key and a value")?;
-    Ok(Record { key: taken(key)?, value: Some(taken(value)?) })
+    Ok(one(taken(key)?, Some(taken(value)?)))
 }
 
 /// `{"key":…,"value":…}`, with whatever other members; or `[key,value]`.
-pub(super) fn json_lines(line: &str) -> Result<Record<'_>, String> {
+pub(super) fn json_lines(line: &str) -> Result<Records<'_>, String> {
     #[derive(Deserialize)]
     struct Pair<'l>(#[serde(borrow)] &'l RawValue, #[serde(borrow)] &'l RawValue);
 
@@ -44,38 +51,22 @@ pub(super) fn json_lines(line: &str) -> Result<Record<'_>, String> {
         let Entry { key, value } = parsed(line)?;
         (key, value)
     };
-    Ok(Record { key: bytes_of(key)?, value: Some(bytes_of(value)?) })
+    Ok(one(bytes_of(key)?, Some(bytes_of(value)?)))
 }
 
 /// `[key,value,deleted]`.
-pub(super) fn store(line: &str) -> Result<Record<'_>, String> {
+pub(super) fn store(line: &str) -> Result<Records<'_>, String> {
     #[derive(Deserialize)]
     struct Entry<'l>(#[serde(borrow)] &'l RawValue, #[serde(borrow)] &'l RawValue, bool);
 
     let Entry(key, value, is_deleted) = parsed(line)?;
-    Ok(Record { key: bytes_of(key)?, value: if is_deleted { None } else { Some(bytes_of(value)?) } })
+    Ok(one(bytes_of(key)?, if is_deleted { None } else { Some(bytes_of(value)?) }))
 }
 
-/// `{"operation":"SET","key":…,"value":…}` or `{"operation":"DEL","key":…}`.
-pub(super) fn aof(line: &str) -> Result<Record<'_>, String> {
-    #[derive(Deserialize)]
-    struct Operation<'l> {
-        #[serde(borrow, rename = "operation")]
-        name: Cow<'l, str>,
-        #[serde(borrow)]
-        key: &'l RawValue,
-        #[serde(borrow)]
-        value: Option<&'l RawValue>,
-    }
-
-    let Operation { name, key, value } = parsed(line)?;
-    let value = match (name.as_ref(), value) {
-        ("SET", Some(value)) => Some(bytes_of(value)?),
-        ("SET", None) => return Err("a SET without a value".into()),
-        ("DEL", _) => None,
-        (other, _) => return Err(format!("the operation is {other:?}, neither SET nor DEL")),
-    };
-    Ok(Record { key: bytes_of(key)?, value })
+/// A line of an append-only file, as stage 5 reads it: a batch is one line.
+pub(super) fn aof(line: &str) -> Result<Records<'_>, String> {
+    let changes = replay_log::changes_of(line.as_bytes())?;
+    Ok(changes.into_iter().map(|replay_log::Change { key, value }| Record { key, value }).collect())
 }
 
 fn parsed<'l, T: Deserialize<'l>>(line: &'l str) -> Result<T, String> {
@@ -95,12 +86,12 @@ fn bytes_of(value: &RawValue) -> Result<Cow<'_, [u8]>, String> {
 mod tests {
     use super::*;
 
-    fn set<'l>(key: &'l str, value: &'l str) -> Record<'l> {
-        Record { key: key.as_bytes().into(), value: Some(value.as_bytes().into()) }
+    fn set<'l>(key: &'l str, value: &'l str) -> Records<'l> {
+        one(key.as_bytes().into(), Some(value.as_bytes().into()))
     }
 
-    fn deleted(key: &str) -> Record<'_> {
-        Record { key: key.as_bytes().into(), value: None }
+    fn deleted(key: &str) -> Records<'_> {
+        one(key.as_bytes().into(), None)
     }
 
     #[test]
@@ -116,6 +107,14 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_stage_5_and_of_a_go_program_are_read_as_stage_5_reads_them() {
+        let batch = r#"{"operation":"BATCH","writes":[{"operation":"SET","key":"a","value":"1"},{"operation":"DEL","key":"b"}]}"#;
+        assert_eq!(aof(batch), Ok([set("a", "1"), deleted("b")].concat()));
+        assert_eq!(aof(r#"{"operation":"SET","key":"empty"}"#), Ok(set("empty", "")));
+        assert_eq!(aof(r#"{"operation":"SET","key":"a\u003cb","value":"\u0026"}"#), Ok(set("a<b", "&")));
+    }
+
+    #[test]
     fn what_is_no_such_line_is_refused_with_a_reason() {
         let lines: [(ParseLine, &str); 9] = [
             (tsv, "a 1"),
@@ -124,7 +123,7 @@ mod tests {
             (json_lines, "[1,2,3]"),
             (json_lines, "7"),
             (store, "[1,2]"),
-            (aof, r#"{"operation":"SET","key":"a"}"#),
+            (aof, r#"{"operation":"SET","value":"a"}"#),
             (aof, r#"{"operation":"GET","key":"a"}"#),
             (aof, r#"{"operation":"SET","key":"a","value":"#),
         ];

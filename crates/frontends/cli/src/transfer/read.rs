@@ -22,11 +22,26 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What is shown each record, or what is wrong with it, with the number of its line.
 pub(super) type Take<'t> = dyn FnMut(u64, Result<Record<'_>, String>) -> Result<()> + 't;
 
+/// Where the text ends to be JSON, or a quote is never closed: what stands behind it cannot be told apart.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) line: u64,
+    what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Broken {}
+
 /// Reads all of `input`.
 ///
 /// # Errors
 ///
-/// It cannot be read; or those of `take`.
+/// It cannot be read; [`Broken`]; or those of `take`.
 pub(super) fn read(format: Format, mut input: impl BufRead, take: &mut Take<'_>) -> Result<()> {
     if input.fill_buf().context("cannot read the input")?.starts_with(BYTE_ORDER_MARK) {
         input.consume(BYTE_ORDER_MARK.len());
@@ -54,31 +69,44 @@ fn by_line(mut input: impl BufRead, parse: ParseLine, take: &mut Take<'_>) -> Re
         if text.is_empty() {
             continue;
         }
-        let record = match str::from_utf8(text) {
+        let records = match str::from_utf8(text) {
             Ok(text) => parse(text),
             Err(error) => Err(format!(
                 "byte {} is not UTF-8: write such bytes as b\"\\xff\", or as {{\"$base64\":…}} in JSON",
                 error.valid_up_to() + 1
             )),
         };
-        take(number, record)?;
+        match records {
+            Ok(records) => records.into_iter().try_for_each(|record| take(number, Ok(record)))?,
+            Err(what) => take(number, Err(what))?,
+        }
     }
     Ok(())
 }
 
+/// A row is shown once the next one is there. Behind the input stands one more, so that a quote which is never closed is
+/// seen: it takes that row in, and all rows before it.
 fn csv(input: impl Read, take: &mut Take<'_>) -> Result<()> {
+    const LAST: &[u8] = b"\nlast";
+    let input = input.chain(LAST);
     let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
-    let mut row = csv::ByteRecord::new();
-    let mut is_first = true;
-    while rows.read_byte_record(&mut row).context("cannot read the input")? {
-        let line = row.position().map_or(0, csv::Position::line);
+    let (mut row, mut next) = (csv::ByteRecord::new(), csv::ByteRecord::new());
+    let line_of = |row: &csv::ByteRecord| row.position().map_or(0, csv::Position::line);
+    let mut number: u64 = 0;
+    while rows.read_byte_record(&mut next).context("cannot read the input")? {
         let is = |place, name: &[u8]| row.get(place).is_some_and(|cell| cell.eq_ignore_ascii_case(name));
-        if std::mem::take(&mut is_first) && is(0, b"key") && is(1, b"value") {
-            continue;
+        let is_heading = number == 1 && is(0, b"key") && is(1, b"value");
+        if number > 0 && !is_heading {
+            take(line_of(&row), csv_record(&row))?;
         }
-        take(line, csv_record(&row))?;
+        std::mem::swap(&mut row, &mut next);
+        number += 1;
     }
-    Ok(())
+    if row.len() == 1 && row.get(0) == LAST.strip_prefix(b"\n") {
+        return Ok(());
+    }
+    let what = "a quote that opens in this row is never closed".to_owned();
+    Err(Broken { line: line_of(&row), what }.into())
 }
 
 fn csv_record(row: &csv::ByteRecord) -> Result<Record<'_>, String> {
@@ -133,7 +161,8 @@ fn object(input: impl Read, take: &mut Take<'_>) -> Result<()> {
         Err(error) => {
             let what = error.to_string();
             let what = what.split(" at line ").next().unwrap_or_default();
-            take(error.line() as u64, Err(format!("column {}: {what}", error.column())))
+            let what = format!("column {}: {what}", error.column());
+            Err(Broken { line: error.line() as u64, what }.into())
         }
     }
 }
@@ -153,7 +182,9 @@ mod tests {
             });
             Ok(())
         })
-        .unwrap();
+        .unwrap_or_else(|error| {
+            found.push(format!("{}: {error}", error.downcast_ref::<Broken>().unwrap().line));
+        });
         found
     }
 

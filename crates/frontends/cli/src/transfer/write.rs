@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use indicatif::ProgressBar;
 use logladder::disk::{File, RealDisk, TEMPORARY_SUFFIX};
-use logladder::{Engine, json};
+use logladder::{Engine, json, replay_log};
 
 use super::{Format, PIPE};
 use crate::arguments::StoreArguments;
@@ -57,6 +57,13 @@ impl Export {
         let mut temporary = path.clone().into_os_string();
         temporary.push(TEMPORARY_SUFFIX);
         let temporary = PathBuf::from(temporary);
+        if disk.entry(&temporary)?.is_some() {
+            let what = format!(
+                "{} is there: an export that was interrupted has left it, or one still goes on; remove it if none does",
+                temporary.display()
+            );
+            return Err(Refusal::Store(what).into());
+        }
         let file = disk.create(&temporary)?;
         let outcome = fill(&*file, engine, format, &self.listing);
         if outcome.is_err() {
@@ -95,7 +102,7 @@ impl Write for Appending<'_> {
 
 fn write_all(engine: &dyn Engine, format: Format, listing: &Listing, out: &mut dyn Write) -> Result<u64> {
     let bar = ProgressBar::new_spinner();
-    let mut done: u64 = 0;
+    let (mut done, mut line) = (0_u64, Vec::new());
     match format {
         Format::Csv => csv_row(out, b"key", b"value")?,
         Format::Database => out.write_all(b"{")?,
@@ -108,7 +115,9 @@ fn write_all(engine: &dyn Engine, format: Format, listing: &Listing, out: &mut d
             Format::Tsv => writeln!(out, "{}\t{}", shown(key), shown(value))?,
             Format::Store => writeln!(out, "[{json_key},{json_value},false]")?,
             Format::Aof => {
-                writeln!(out, r#"{{"operation":"SET","key":{json_key},"value":{json_value}}}"#)?;
+                line.clear();
+                replay_log::write_set(key, value, &mut line);
+                out.write_all(&line)?;
             }
             Format::Csv => csv_row(out, key, value)?,
             Format::Database => {
