@@ -157,15 +157,44 @@ request = function()
 end
 "#;
 
-/// Memory under a mixed load: that of the process itself, and the pages of its files that it has mapped, which the system takes
-/// back when it needs them. None on a system that does not say how much a process has.
-#[allow(clippy::disallowed_methods, reason = "a script is no part of a store")]
+/// Memory under a mixed load of two servers at once, one of which has a single arena: what differs between them, the C library
+/// keeps for threads. Nothing on a system that does not say how much a process has.
 fn mixed(scale: &Scale, folder: &Path) -> Result<Vec<TargetRow>> {
-    let served = Served::start(&synced_each_second("hash-log"), folder)?;
+    let order = synced_each_second("hash-log");
+    let one_arena = order.clone().with_one_arena();
+    let (seen, with_one_arena) = thread::scope(|scope| {
+        let other = scope.spawn(|| memory_under_load(&one_arena, scale, folder));
+        let seen = memory_under_load(&order, scale, folder)?;
+        anyhow::Ok((seen, other.join().map_err(|_| anyhow!("looking at the memory failed"))??))
+    })?;
+    if seen.is_empty() || with_one_arena.is_empty() {
+        return Ok(Vec::new());
+    }
+    let row = |seen: &[[u32; 2]], kind: usize, what: &'static str, target: Target| {
+        // The first quarter fills the store, and the buffers of the connections.
+        let most = |quarter: usize| {
+            let part = &seen[seen.len() * quarter / 4..seen.len() * (quarter + 1) / 4];
+            f64::from(part.iter().map(|kib| kib[kind]).max().unwrap_or_default()) / 1024.0
+        };
+        let (second, last) = (most(1), most(3));
+        let [measured, against] = [last, second].map(|mib| format!("{mib:.1} MiB"));
+        TargetRow { what, measured, against, figure: last / second, target }
+    };
+    let most = Target::AtMost(1.1);
+    Ok(vec![
+        row(&seen, 0, "its own memory: last quarter of the mixed load ÷ second quarter", most),
+        row(&with_one_arena, 0, "the same with MALLOC_ARENA_MAX=1", most),
+        row(&seen, 1, "pages of its files that are in memory, likewise", Target::None),
+    ])
+}
+
+#[allow(clippy::disallowed_methods, reason = "a script is no part of a store")]
+fn memory_under_load(order: &Order, scale: &Scale, folder: &Path) -> Result<Vec<[u32; 2]>> {
+    let served = Served::start(order, folder)?;
     let script = folder.join("mixed.lua");
     std::fs::write(&script, MIXED)?;
     let is_over = AtomicBool::new(false);
-    let seen: Vec<[u32; 2]> = thread::scope(|scope| {
+    let seen = thread::scope(|scope| {
         let looking = scope.spawn(|| {
             let mut seen = Vec::new();
             while !is_over.load(Ordering::Relaxed) {
@@ -181,23 +210,7 @@ fn mixed(scale: &Scale, folder: &Path) -> Result<Vec<TargetRow>> {
     })?;
     let metrics = ask(served.http, "GET", "/metrics", b"")?;
     ensure!(metrics.starts_with("HTTP/1.1 200") && !metrics.contains("status=\"5"), "{metrics}");
-    if seen.is_empty() {
-        return Ok(Vec::new());
-    }
-    let row = |kind: usize, what: &'static str, target: Target| {
-        // The first quarter fills the store, and the buffers of the connections.
-        let most = |quarter: usize| {
-            let part = &seen[seen.len() * quarter / 4..seen.len() * (quarter + 1) / 4];
-            f64::from(part.iter().map(|kib| kib[kind]).max().unwrap_or_default()) / 1024.0
-        };
-        let (second, last) = (most(1), most(3));
-        let [measured, against] = [last, second].map(|mib| format!("{mib:.1} MiB"));
-        TargetRow { what, measured, against, figure: last / second, target }
-    };
-    Ok(vec![
-        row(0, "its own memory: last quarter of the mixed load ÷ second quarter", Target::AtMost(1.1)),
-        row(1, "pages of its files that are in memory, likewise", Target::None),
-    ])
+    Ok(seen)
 }
 
 /// Memory that the process has to itself, and pages of files, in KiB.

@@ -34,11 +34,13 @@ pub(crate) struct Order {
     sync: Option<u64>,
     /// Whether each request is a line in a log.
     logs: bool,
+    /// Whether the C library is told to have one arena for all threads, instead of some for each processor.
+    has_one_arena: bool,
 }
 
 impl Order {
     pub(crate) fn bare() -> Self {
-        Self { stage: None, sync: None, logs: false }
+        Self { stage: None, sync: None, logs: false, has_one_arena: false }
     }
 
     pub(crate) fn stage(name: &str, sync: SyncPolicy) -> Self {
@@ -48,11 +50,15 @@ impl Order {
             SyncPolicy::Every(time) => Some(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
             _ => None,
         };
-        Self { stage: Some(name.to_owned()), sync, logs: false }
+        Self { stage: Some(name.to_owned()), sync, logs: false, has_one_arena: false }
     }
 
     pub(crate) fn with_a_log(self) -> Self {
         Self { logs: true, ..self }
+    }
+
+    pub(crate) fn with_one_arena(self) -> Self {
+        Self { has_one_arena: true, ..self }
     }
 
     fn policy(&self) -> SyncPolicy {
@@ -87,7 +93,11 @@ impl Served {
     pub(crate) fn start(order: &Order, folder: &Path) -> Result<Self> {
         let folder = new_folder(folder, order.stage.as_deref().unwrap_or("bare"))?;
         let log = File::create(folder.join("log"))?;
-        let mut child = Command::new(std::env::current_exe()?)
+        let mut command = Command::new(std::env::current_exe()?);
+        if order.has_one_arena {
+            command.env("MALLOC_ARENA_MAX", "1");
+        }
+        let mut child = command
             .arg(SERVE)
             .arg(serde_json::to_string(order)?)
             .arg(folder.join("store"))
