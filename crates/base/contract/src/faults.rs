@@ -55,7 +55,7 @@ impl fmt::Display for FaultSummary {
 /// # Errors
 ///
 /// The first thing that should not happen: a wrong value; a write or a sync that is acknowledged after a failed
-/// one, before the store was opened again, unless its durability is `Eventual`; a read that fails; an acknowledged
+/// one, before the store was opened again, unless its durability is `Eventual` or `OnSync`; a read that fails; an acknowledged
 /// write that is lost.
 pub fn faults(subject: &Subject) -> Result<FaultSummary, Box<Violation>> {
     let mut summary = FaultSummary::default();
@@ -236,10 +236,10 @@ impl<'a, 's> Session<'a, 's> {
         names_the_file(error)
     }
 
-    /// Whether the store still has what it failed to write, and writes it again. Then it goes on, and is held to what
-    /// its next sync says.
+    /// Whether the store still has what it failed to write, and may write it again. Then it may go on, and is held to
+    /// what its next sync says.
     fn tries_again(&self) -> bool {
-        self.subject.durability() == Durability::Eventual
+        matches!(self.subject.durability(), Durability::Eventual | Durability::OnSync)
     }
 
     /// Opens the store. If that fails, it must succeed the next time: the disk fails once.

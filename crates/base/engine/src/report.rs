@@ -48,15 +48,24 @@ pub enum SyncPolicy {
     Never,
     /// As `Never`, and a thread of the engine syncs when this much time has passed since the first write that
     /// is not on the disk yet: a power loss takes no more than that. A stage without such a thread
-    /// syncs each write, as with `Always`.
+    /// syncs each write, as with `Always`; and so does every stage if the time is zero.
     Every(Duration),
 }
 
 impl SyncPolicy {
+    /// The same, with `Always` for a time of zero, which means just that. A stage asks for it once, when it is opened.
+    #[must_use]
+    pub fn simplified(self) -> Self {
+        match self {
+            Self::Every(Duration::ZERO) => Self::Always,
+            other => other,
+        }
+    }
+
     /// The durability of an engine that hands each write to the kernel before it acknowledges it.
     #[must_use]
     pub fn durability(self) -> Durability {
-        match self {
+        match self.simplified() {
             Self::Always => Durability::PowerLoss,
             Self::Never | Self::Every(_) => Durability::ProcessCrash,
         }

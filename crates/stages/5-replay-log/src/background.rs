@@ -50,7 +50,7 @@ impl Signal {
         self.changed.notify_all();
     }
 
-    fn keep(&self, failure: Error) {
+    pub(crate) fn keep(&self, failure: Error) {
         // The first is the cause of the others.
         self.state().failure.get_or_insert(failure);
     }
@@ -149,12 +149,8 @@ fn sync_every(store: &Store, time: Duration) {
 
 fn rewrite_when_due(store: &Store) {
     while store.signal.wait_for_rewrite() {
-        // A store that takes no more writes has told its users why.
-        if store.poison.check().is_ok()
-            && let Err(failure) = store.rewrite()
-        {
-            store.signal.keep(failure);
-        }
+        // Nobody can go on after a panic: whoever asks for a rewrite is told.
+        let _ = store.rewrite_in_background();
     }
 }
 
@@ -180,5 +176,46 @@ fn snapshot_by_rules(store: &Store) {
                 pause = REST_AFTER_FAILURE;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use logladder_disk::{Disk, LOCK_FILE, OpenOn, RecordingDisk};
+    use logladder_engine::{Changes, Engine};
+
+    use super::*;
+    use crate::{Options, ReplayLog};
+
+    /// Something that never comes fails the test instead of hanging it.
+    const FAR_TOO_LONG: Duration = Duration::from_mins(2);
+
+    #[test]
+    fn after_a_rewrite_that_failed_the_next_begins_by_itself_and_leaves_nothing_to_be_told() {
+        let (disk, dir) = (RecordingDisk::new(), Path::new("/store"));
+        let options = Options::default().with_sync(SyncPolicy::Never).with_rewrite(100, 1_000);
+        let store = ReplayLog::open_on(Arc::new(disk.clone()), dir, options).unwrap();
+        let set_until = |what: &str, is_so: &dyn Fn() -> bool| {
+            let (start, mut left) = (Instant::now(), 20_000);
+            while !is_so() {
+                assert!(start.elapsed() < FAR_TOO_LONG, "it never comes: {what}");
+                if left > 0 {
+                    left -= 1;
+                    store.set(b"key", &[b'x'; 100]).unwrap();
+                }
+                thread::yield_now();
+            }
+        };
+        // As if the folder had been moved away.
+        let (lock, away) = (dir.join(LOCK_FILE), Path::new("/away"));
+        disk.rename(&lock, away).unwrap();
+        set_until("a rewrite that fails", &|| store.store().signal.state().failure.is_some());
+        disk.rename(away, &lock).unwrap();
+        let earliest = || store.earliest_position().unwrap().sequence;
+        let before = earliest();
+        set_until("a rewrite", &|| earliest() > before);
+        Box::new(store).close().unwrap();
     }
 }

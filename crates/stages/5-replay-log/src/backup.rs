@@ -33,10 +33,12 @@ impl Store {
             Persistence::AppendOnly => FileKind::Rewritten(1),
             _ => FileKind::Snapshot(1),
         };
-        let base = self.write_base(&target, kind, &moment.view, &counts)?;
+        let base = self.write_base(&target, kind, &moment.view, &counts, |_| ())?;
         let sequence = moment.view.sequence;
         let hash_key = self.files()?.manifest.hash_key;
-        let manifest = Manifest { hash_key, next: 2, sequence, base: Some(base), logs: Vec::new() };
+        let counts_versions = self.counts_versions;
+        let manifest =
+            Manifest { hash_key, counts_versions, next: 2, sequence, base: Some(base), logs: Vec::new() };
         write_manifest(&target, &manifest)
     }
 }

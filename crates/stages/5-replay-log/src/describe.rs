@@ -56,6 +56,7 @@ fn manifest_line(text: &[u8]) -> Option<(&'static str, String)> {
     Some(match word {
         "logladder" => ("format", "what the file is, and the format version".into()),
         "hash" => ("hash key", "by which keys are spread over the tables".into()),
+        "versions" => ("versions", "the numbers of versions are kept".into()),
         "next" => ("next number", format!("the next new file is number {rest}")),
         "sequence" => ("sequence", format!("the base holds the outcome of {rest} changes")),
         "base" => ("base", "the file, its length in bytes, its checksum".into()),

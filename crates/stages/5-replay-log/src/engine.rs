@@ -40,6 +40,11 @@ impl ReplayLog {
         &self.store.replay
     }
 
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Makes a snapshot now, or with [`Persistence::AppendOnly`](crate::Persistence::AppendOnly) a rewrite, while reads and writes go on. Does nothing
     /// if nothing has changed since the last one. It survives a loss of power when this returns.
     ///
@@ -117,7 +122,7 @@ impl Engine for ReplayLog {
 
     /// With [`Options::history`] alone.
     fn as_history(&self) -> Option<&dyn History> {
-        self.store.options.counts_versions().then_some(self)
+        self.store.options.shows_versions().then_some(self)
     }
 
     /// Not with [`Persistence::Snapshots`](crate::Persistence::Snapshots), which have no log to follow.
@@ -212,8 +217,9 @@ impl Open for ReplayLog {
 }
 
 impl OpenOn for ReplayLog {
-    fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
+    fn open_on(disk: Arc<dyn Disk>, dir: &Path, mut options: Options) -> Result<Self> {
         let start = Instant::now();
+        options.sync = options.sync.simplified();
         let owns = |name: &str| FileKind::of(name).is_some();
         let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION, owns)?;
         let mut recovered = recover(&folder, &options)?;
@@ -230,8 +236,9 @@ impl OpenOn for ReplayLog {
             repairs: recovered.repairs,
             replay: recovered.replay,
             signal: Signal::default(),
+            counts_versions: recovered.counts_versions,
         });
-        store.await_growth(&*store.files()?);
+        store.await_growth(&*store.files()?, 0);
         Ok(Self { background: Background::start(&store)?, store })
     }
 }

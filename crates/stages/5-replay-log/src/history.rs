@@ -2,6 +2,9 @@
 //!
 //! The newest version of all is in memory, its number beside its value, so that whoever wants no other waits for no file.
 //! Older ones are in the lines, all of which are read to find them.
+//!
+//! A store that has counted once goes on counting, though nobody asks for it at a later opening: its manifest says so. So
+//! a rewrite or a copy made then keeps the numbers, and the writes made meanwhile are counted, from their lines.
 
 use std::ops::ControlFlow;
 
@@ -100,6 +103,6 @@ impl Store {
 
     /// The same, and nothing if versions are not counted.
     pub(crate) fn counts_of(&self, trail: &Trail, before: &Counts) -> Result<Counts> {
-        if self.options.counts_versions() { count(trail, before) } else { Ok(Counts::new()) }
+        if self.counts_versions { count(trail, before) } else { Ok(Counts::new()) }
     }
 }

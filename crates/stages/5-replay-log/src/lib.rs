@@ -58,10 +58,11 @@
 //!
 //! A batch is one line, and so whole or absent. A failed append or sync is an error, changes nothing in memory, and the
 //! store takes no more writes until it is opened again. A failed snapshot or rewrite loses nothing: the old files are
-//! still there.
+//! still there, and another may succeed. Only if it failed when a new manifest took the place of the old one does the
+//! store take no more writes either. A line that finds the disk full has the space of a rewrite that is under way.
 //!
 //! Damage: an unfinished last line is cut off, kept and reported ([`Engine::repairs`]). A bad line elsewhere is an error
-//! with its number and offset, and no file is changed. The lines have no place for a checksum, so a second file has sums
+//! with its number and offset, and so are lines that were synced and are gone; no file is changed. The lines have no place for a checksum, so a second file has sums
 //! of what was synced; a line that still reads well and is not what was synced is refused. Snapshots and the manifest have
 //! checksums inside. What was appended since the last sum is compared with nothing: there, a flipped bit that leaves a
 //! readable line is not noticed.
@@ -132,6 +133,7 @@ mod rewrite;
 mod snapshot;
 mod store;
 mod sums;
+mod unfinished;
 mod view;
 mod write;
 

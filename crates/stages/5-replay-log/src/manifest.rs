@@ -2,8 +2,9 @@
 //! the store.
 //!
 //! ```text
-//! logladder replay-log manifest 1
+//! logladder replay-log manifest 2
 //! hash 000102030405060708090a0b0c0d0e0f
+//! versions counted
 //! next 5
 //! sequence 17
 //! base base-0000000003.snapshot 1234 89abcdef
@@ -11,7 +12,9 @@
 //! crc32 1a2b3c4d
 //! ```
 //!
-//! `hash` is the key of the hash by which keys are spread, chosen at random when the store was made. `next` is the number that the next new file gets. `sequence` is how many changes the base holds the outcome of.
+//! `hash` is the key of the hash by which keys are spread, chosen at random when the store was made. `versions counted`
+//! stands in the manifest of a store that counts the versions of keys, which is format version 2; without that line it is
+//! version 1, the same in all else. `next` is the number that the next new file gets. `sequence` is how many changes the base holds the outcome of.
 //! The base, if there is one, has its length in bytes and a CRC-32: of all of it for lines, of its ends for a snapshot,
 //! which has others inside. The logs follow, in order; each but the last was on the disk before the next one got its
 //! first line. The last line is the CRC-32 of everything before it.
@@ -28,7 +31,8 @@ use logladder_engine::{Error, Result};
 use crate::files::FileKind;
 
 const HEAD: &str = "logladder replay-log manifest ";
-const VERSION: u32 = 1;
+/// The newest version that is read, and that of a manifest which says that versions are counted. The others have 1.
+const VERSION: u32 = 2;
 
 /// A manifest has some hundred bytes, and a line more for each rewrite that failed since the last that did not.
 const LONGEST: usize = 16 << 20;
@@ -56,6 +60,8 @@ pub(crate) struct Base {
 pub(crate) struct Manifest {
     /// The key of the hash that the map uses.
     pub(crate) hash_key: [u8; 16],
+    /// Whether the base has the numbers of versions, and the next one is to have them.
+    pub(crate) counts_versions: bool,
     /// The number of the next new file. Numbers only grow.
     pub(crate) next: u64,
     /// How many changes were made before the first log.
@@ -68,7 +74,7 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// Of a store that has none yet.
     pub(crate) fn first(hash_key: [u8; 16]) -> Self {
-        Self { hash_key, next: 2, sequence: 0, base: None, logs: vec![1] }
+        Self { hash_key, counts_versions: false, next: 2, sequence: 0, base: None, logs: vec![1] }
     }
 
     /// Whether this file is a part of the store.
@@ -83,7 +89,9 @@ impl Manifest {
     pub(crate) fn encode(&self) -> String {
         let hash = u128::from_be_bytes(self.hash_key);
         let Self { next, sequence, .. } = self;
-        let mut text = format!("{HEAD}{VERSION}\nhash {hash:032x}\nnext {next}\nsequence {sequence}\n");
+        let (version, counted) = if self.counts_versions { (VERSION, "versions counted\n") } else { (1, "") };
+        let mut text =
+            format!("{HEAD}{version}\nhash {hash:032x}\n{counted}next {next}\nsequence {sequence}\n");
         // Writing to a string cannot fail.
         if let Some(base) = &self.base {
             let _ = writeln!(text, "base {} {} {:08x}", base.file.name(), base.len, base.crc);
@@ -116,7 +124,7 @@ impl Manifest {
         }
         let version = rest.lines().next().and_then(|version| version.parse().ok());
         match version {
-            Some(VERSION) => {}
+            Some(1..=VERSION) => {}
             Some(found) => {
                 return Err(Error::UnsupportedVersion {
                     path: path.to_path_buf(),
@@ -147,11 +155,12 @@ impl Manifest {
 
     /// The lines behind the first.
     fn parse(text: &str) -> Option<Self> {
-        let mut manifest = Self { hash_key: [0; 16], next: 0, sequence: 0, base: None, logs: Vec::new() };
+        let mut manifest = Self { next: 0, logs: Vec::new(), ..Self::first([0; 16]) };
         for line in text.lines().skip(1) {
             let words: Vec<&str> = line.split(' ').collect();
             match *words.as_slice() {
                 ["hash", key] => manifest.hash_key = u128::from_str_radix(key, 16).ok()?.to_be_bytes(),
+                ["versions", "counted"] => manifest.counts_versions = true,
                 ["next", number] => manifest.next = number.parse().ok()?,
                 ["sequence", number] => manifest.sequence = number.parse().ok()?,
                 ["base", name, len, crc] => {
@@ -178,7 +187,15 @@ mod tests {
 
     fn example() -> Manifest {
         let base = Base { file: FileKind::Snapshot(3), len: 1_234, crc: 0x89AB_CDEF };
-        Manifest { hash_key: *b"sixteen bytes it", next: 6, sequence: 17, base: Some(base), logs: vec![4, 5] }
+        let hash_key = *b"sixteen bytes it";
+        Manifest {
+            hash_key,
+            counts_versions: false,
+            next: 6,
+            sequence: 17,
+            base: Some(base),
+            logs: vec![4, 5],
+        }
     }
 
     fn decode(bytes: &[u8]) -> Result<Manifest> {
@@ -190,7 +207,8 @@ mod tests {
         let rewritten = Base { file: FileKind::Rewritten(1), len: 0, crc: 0 };
         let lines = Manifest { base: Some(rewritten), logs: vec![2], ..example() };
         let nothing = Manifest { base: None, logs: Vec::new(), ..example() };
-        for manifest in [Manifest::first([0; 16]), example(), lines, nothing] {
+        let counted = Manifest { counts_versions: true, ..example() };
+        for manifest in [Manifest::first([0; 16]), example(), lines, nothing, counted] {
             assert_eq!(decode(manifest.encode().as_bytes()).unwrap(), manifest);
         }
     }
@@ -227,7 +245,13 @@ mod tests {
             let refused = decode(&with_crc(&format!("{HEAD}1\n{text}")));
             assert!(matches!(refused, Err(Error::Corrupt { .. })), "{text}");
         }
-        let newer = decode(&with_crc(&format!("{HEAD}2\nsomething new\n")));
-        assert!(matches!(newer, Err(Error::UnsupportedVersion { found: 2, supported: 1, .. })));
+        let newer = decode(&with_crc(&format!("{HEAD}3\nsomething new\n")));
+        assert!(matches!(newer, Err(Error::UnsupportedVersion { found: 3, supported: 2, .. })));
+        // The version says whether versions are counted.
+        let counted = Manifest { counts_versions: true, ..example() }.encode();
+        let (lines, _) = counted.rsplit_once("crc32").unwrap();
+        decode(&with_crc(lines)).unwrap();
+        let older = with_crc(&lines.replacen("manifest 2", "manifest 1", 1));
+        assert!(matches!(decode(&older), Err(Error::Corrupt { .. })));
     }
 }

@@ -26,6 +26,9 @@ pub struct Options {
     /// Whether the store counts the versions of each key, and [`History`](logladder_engine::History) shows those that
     /// are in the append-only file. The default is no. It takes some 120 bytes of memory for each key that was ever
     /// written, and works with [`Persistence::Both`] alone: there is no place for a count in rewritten lines.
+    ///
+    /// A store that has been opened with it goes on counting without it, so that the numbers stay what they are; a rewrite
+    /// then reads the lines once more. A rewrite or a snapshot under another [`Persistence`] ends that.
     pub history: bool,
     /// The key of the hash of a store that is made now; none to choose it at random. It is for tests and lessons in
     /// which the bytes of a store are to be the same each time. Who knows it can choose keys that make the store
@@ -175,7 +178,7 @@ impl Options {
 
     /// Whether each write is synced before it is acknowledged.
     pub(crate) fn syncs_each_write(&self) -> bool {
-        let is_always = match self.sync {
+        let is_always = match self.sync.simplified() {
             SyncPolicy::Never => false,
             SyncPolicy::Every(_) => self.housekeeping == Housekeeping::OnDemand,
             _ => true,
@@ -183,9 +186,14 @@ impl Options {
         self.has_log() && is_always
     }
 
-    /// Whether versions are counted.
-    pub(crate) fn counts_versions(&self) -> bool {
-        self.history && self.persistence == Persistence::Both
+    /// Whether there is a place for the numbers of versions: in snapshots, of lines that can be counted.
+    pub(crate) fn can_count_versions(&self) -> bool {
+        self.persistence == Persistence::Both
+    }
+
+    /// Whether versions are shown.
+    pub(crate) fn shows_versions(&self) -> bool {
+        self.history && self.can_count_versions()
     }
 
     /// What an acknowledged write survives.

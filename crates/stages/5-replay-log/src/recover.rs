@@ -30,6 +30,7 @@ pub(crate) struct Recovered {
     pub(crate) files: Files,
     pub(crate) repairs: Vec<Repair>,
     pub(crate) replay: Replay,
+    pub(crate) counts_versions: bool,
 }
 
 /// An append-only file that has been read.
@@ -51,21 +52,23 @@ struct ReadSums {
     /// How many bytes of them are right, and how many there are.
     good: u64,
     len: u64,
-    /// Whether others speak of lines that are gone.
-    have_lost_lines: bool,
 }
 
 /// Reads the store in `folder`, and only then claims and repairs it.
 pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recovered> {
-    let (manifest, mut is_written) = find_manifest(folder, options)?;
+    let (manifest, is_there) = find_manifest(folder, options)?;
+    let mut is_written = is_there;
     let map = Map::new(&manifest.hash_key);
     let mut report = Replay::default();
     let mut counts = Counts::new();
     if let Some(base) = &manifest.base {
         counts = read_base(folder, base, manifest.sequence, &map, &mut report)?;
     }
-    if options.counts_versions() && counts.is_empty() {
-        // They are counted from now on.
+    // A store that has counted them once goes on.
+    let counts_versions =
+        options.can_count_versions() && (options.history || manifest.counts_versions || !counts.is_empty());
+    if counts_versions && counts.is_empty() {
+        // They are counted from the base on.
         map.for_each_key(|key| {
             counts.insert(Box::from(key), 1);
         })?;
@@ -87,7 +90,9 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recover
     folder.claim()?;
     // The names first: a loss of power must not take the manifest back once it has been built upon.
     folder.disk().sync_dir(folder.dir())?;
+    is_written &= manifest.counts_versions || !counts_versions;
     let mut files = Files { next: manifest.next, manifest };
+    files.manifest.counts_versions |= counts_versions;
     let mut repairs = Vec::new();
     let mut opened = Vec::new();
     let is_last = |number| Some(&number) == files.manifest.logs.last();
@@ -104,7 +109,7 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recover
         // Nothing is appended to them, and the next snapshot takes their place.
         opened.clear();
     } else if opened.is_empty() {
-        let number = if is_written { files.take_number() } else { 1 };
+        let number = if is_there { files.take_number() } else { 1 };
         opened.push(create_log(folder, number, sequence)?);
         files.manifest.logs.push(number);
         files.manifest.next = files.next;
@@ -127,12 +132,13 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recover
         newest: Newest::default(),
         pending: Vec::new(),
         views: Vec::new(),
+        base_under_way: None,
         line: Vec::new(),
     };
-    if options.counts_versions() {
+    if options.shows_versions() {
         writer.newest = Newest::from(count(&writer.trail(), &writer.counts)?);
     }
-    Ok(Recovered { map, writer, files, repairs, replay: report })
+    Ok(Recovered { map, writer, files, repairs, replay: report, counts_versions })
 }
 
 fn random_key() -> [u8; 16] {
@@ -236,14 +242,9 @@ fn read_log(
     let bytes = open_listed(folder, FileKind::Aof(number))?;
     let source = Source { path: &path, bytes: &bytes, sums: &sums, may_be_torn };
     let (found, marks) = replay(source, sequence, map)?;
-    let have_lost_lines = found.sums < sums.len();
-    if have_lost_lines && !may_be_torn {
-        let what = format!("it ends there, and {} says that it was longer", FileKind::Sums(number).name());
-        return Err(Error::corrupt(&path, found.end as u64, what));
-    }
     let covered = found.sums.checked_sub(1).and_then(|last| sums.get(last)).map_or(0, |sum| sum.covers);
     let good = (found.sums * RECORD_LEN) as u64;
-    let sums = stored.map(|stored| ReadSums { covered, good, len: stored.len() as u64, have_lost_lines });
+    let sums = stored.map(|stored| ReadSums { covered, good, len: stored.len() as u64 });
     Ok(ReadLog { number, len: bytes.len() as u64, found, marks, sums })
 }
 
@@ -265,10 +266,7 @@ fn repair(folder: &StoreFolder, log: ReadLog, syncs: bool, repairs: &mut Vec<Rep
     let opened = Log::new(log.number, file, log.marks);
     let Some(sums) = log.sums else { return Ok(opened) };
     let file = disk.open(&folder.path(&FileKind::Sums(log.number).name()))?;
-    if sums.have_lost_lines {
-        // They are all that is left of lines that were there. That is worth a report.
-        repairs.push(cut_torn_tail(disk, &*file, sums.good)?);
-    } else if sums.len > sums.good {
+    if sums.len > sums.good {
         // What a crash left of a record.
         file.truncate(sums.good)?;
         file.sync()?;

@@ -12,12 +12,16 @@
 //!
 //! A crash after any of them leaves one store: that of the manifest. Writers wait in step 3, for the sync of what was
 //! written while the one before it ran.
+//!
+//! What fails leaves one store as well, and the next attempt begins anew. Only where a manifest was about to take the
+//! place of the other does nobody know which a crash would leave; then the store takes no more writes. A writer that
+//! finds the disk full takes the space of an unfinished base for its line, and step 4 fails.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use logladder_disk::sabotage::{self, Rule};
-use logladder_disk::{File, StoreFolder, TEMPORARY_SUFFIX, replace};
+use logladder_disk::{StoreFolder, TEMPORARY_SUFFIX, install_temporary, write_temporary};
 use logladder_engine::{Compacted, Error, Result, SyncPolicy};
 
 use crate::entry::Entry;
@@ -30,6 +34,7 @@ use crate::map::TABLES;
 use crate::options::{Housekeeping, Persistence};
 use crate::snapshot::{Pieces, SnapshotWriter};
 use crate::store::{Files, Moment, Store};
+use crate::unfinished::Unfinished;
 use crate::view::View;
 
 /// Rewritten lines are written in pieces of this size.
@@ -37,9 +42,21 @@ const PIECE_LEN: usize = 256 * 1024;
 
 /// Puts `manifest` in place of the one that is there.
 pub(crate) fn write_manifest(folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
+    stage_manifest(folder, manifest)?;
+    install_manifest(folder)
+}
+
+/// The first half of that: the one that is there stays there, whatever happens.
+fn stage_manifest(folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
     folder.check_in_place()?;
     let text = manifest.encode();
-    replace(&**folder.disk(), &folder.path(MANIFEST), &[text.as_bytes()], SyncPolicy::Always)
+    write_temporary(&**folder.disk(), &folder.path(MANIFEST), &[text.as_bytes()], SyncPolicy::Always)
+}
+
+/// The second half. Should it fail, nobody knows which of the two a crash would leave.
+fn install_manifest(folder: &StoreFolder) -> Result<()> {
+    install_temporary(&**folder.disk(), &folder.path(MANIFEST))?;
+    folder.disk().sync_dir(folder.dir())
 }
 
 /// Makes a new, empty file for lines, which begin with change `sequence` + 1.
@@ -53,17 +70,41 @@ pub(crate) fn create_log(folder: &StoreFolder, number: u64, sequence: u64) -> Re
 impl Store {
     /// Makes a new base of everything there is. Does nothing if the base is that already.
     pub(crate) fn rewrite(&self) -> Result<Compacted> {
+        self.rewrite_and_settle(&mut *self.files()?)
+    }
+
+    /// The same by a thread of the engine, which has nobody to tell of a failure. A store that takes no more writes has
+    /// told its users why.
+    pub(crate) fn rewrite_in_background(&self) -> Result<()> {
         let mut files = self.files()?;
+        if self.poison.check().is_ok()
+            && let Err(failure) = self.rewrite_and_settle(&mut files)
+        {
+            self.signal.keep(failure);
+        }
+        Ok(())
+    }
+
+    fn rewrite_and_settle(&self, files: &mut Files) -> Result<Compacted> {
+        let outcome = self.rewrite_if_changed(files);
+        // However it went, the next one is due when the lines have grown again, or none would ever be.
+        let lines = if outcome.is_ok() { 0 } else { self.look().line_bytes() };
+        self.await_growth(files, lines);
+        if outcome.is_ok() {
+            // Of what failed before, nothing is left to be told.
+            self.signal.take_failure();
+        }
+        outcome
+    }
+
+    fn rewrite_if_changed(&self, files: &mut Files) -> Result<Compacted> {
         self.poison.check()?;
-        if self.is_rewritten(&files)? {
+        if self.is_rewritten(files)? {
             return Ok(Compacted::default());
         }
         self.folder.check_in_place()?;
         let before = self.folder.disk_bytes()?;
-        let outcome = self.rewrite_into(&mut files);
-        // The next one is due when this one has grown, or so much later if it failed.
-        self.await_growth(&files);
-        let removed = outcome?;
+        let removed = self.rewrite_into(files)?;
         let mut compacted = Compacted::default();
         compacted.files_removed = removed;
         compacted.files_written = 1;
@@ -74,15 +115,16 @@ impl Store {
     /// A snapshot, if anything has changed since the last one.
     pub(crate) fn snapshot_of_changes(&self) -> Result<()> {
         let mut files = self.files()?;
-        if self.is_rewritten(&files)? {
-            return Ok(());
+        if !self.is_rewritten(&files)? {
+            self.rewrite_into(&mut files)?;
         }
-        self.rewrite_into(&mut files).map(drop)
+        self.signal.take_failure();
+        Ok(())
     }
 
     fn is_rewritten(&self, files: &Files) -> Result<bool> {
         let writer = self.writer()?;
-        let has_no_lines = writer.older_bytes + writer.end == 0 || writer.logs.is_empty();
+        let has_no_lines = writer.line_bytes() == 0 || writer.logs.is_empty();
         let base = files.manifest.base.map(|base| base.file);
         let is_of_this_kind = match (base, self.options.persistence) {
             (None, _) => writer.sequence == 0 && files.manifest.logs.len() <= 1,
@@ -102,24 +144,30 @@ impl Store {
             Persistence::AppendOnly => FileKind::Rewritten(files.take_number()),
             _ => FileKind::Snapshot(files.take_number()),
         };
-        let base = match self.write_base(&self.folder, kind, &moment.view, &counts) {
-            Ok(base) => base,
-            Err(failure) => {
-                // A part of it may be there. The next opening removes that too.
-                if self.folder.check_in_place().is_ok() {
-                    let _ = self.disk().remove(&self.folder.path(&temporary(kind)));
-                }
-                return Err(failure);
-            }
-        };
         let sequence = moment.view.sequence;
         // The file that was begun, if there is one.
         let newest = files.manifest.logs.last().copied().filter(|_| self.options.has_log());
-        let logs = newest.into_iter().collect();
-        let hash_key = files.manifest.hash_key;
-        let manifest = Manifest { hash_key, next: files.next, sequence, base: Some(base), logs };
-        // Should it fail, nobody knows which manifest a crash would leave.
-        self.poison.guard(write_manifest(&self.folder, &manifest))?;
+        let mut manifest = Manifest {
+            hash_key: files.manifest.hash_key,
+            counts_versions: self.counts_versions,
+            next: files.next,
+            sequence,
+            base: None,
+            logs: newest.into_iter().collect(),
+        };
+        let begun = |base: &Arc<Unfinished>| self.look().base_under_way = Some(Arc::clone(base));
+        let written = self.write_base(&self.folder, kind, &moment.view, &counts, begun);
+        let staged = written.and_then(|base| {
+            manifest.base = Some(base);
+            stage_manifest(&self.folder, &manifest)
+        });
+        if staged.is_err() {
+            self.remove_unlisted(kind);
+        }
+        // Only now: until its space is free, a writer that finds none may know of it.
+        self.look().base_under_way = None;
+        staged?;
+        self.poison.guard(install_manifest(&self.folder))?;
         let old = std::mem::replace(&mut files.manifest, manifest);
         {
             let mut writer = self.look();
@@ -140,7 +188,8 @@ impl Store {
         let mut manifest = files.manifest.clone();
         manifest.logs.push(number);
         manifest.next = files.next;
-        self.poison.guard(write_manifest(&self.folder, &manifest))?;
+        stage_manifest(&self.folder, &manifest)?;
+        self.poison.guard(install_manifest(&self.folder))?;
         files.manifest = manifest;
         let leader = self.commits.lead();
         self.sync_log(&leader, 1)?;
@@ -173,25 +222,32 @@ impl Store {
         kind: FileKind,
         view: &View,
         counts: &Counts,
+        begun: impl FnOnce(&Arc<Unfinished>),
     ) -> Result<Base> {
         let disk = &**folder.disk();
         let temporary = folder.path(&temporary(kind));
         folder.check_in_place()?;
-        let file = disk.create(&temporary)?;
-        let (len, crc) = match kind {
-            FileKind::Rewritten(_) => self.write_lines(&*file, view)?,
-            _ => self.write_snapshot(&*file, view, counts)?,
+        let file = Arc::new(Unfinished::new(disk.create(&temporary)?));
+        begun(&file);
+        let written = match kind {
+            FileKind::Rewritten(_) => self.write_lines(&file, view),
+            _ => self.write_snapshot(&file, view, counts),
         };
+        if written.is_err() {
+            file.give_up();
+        }
+        let (len, crc) = written?;
         if !sabotage::skips(Rule::CopySyncedFirst) {
             file.sync()?;
         }
+        file.finish()?;
         folder.check_in_place()?;
         disk.rename(&temporary, &folder.path(&kind.name()))?;
         disk.sync_dir(folder.dir())?;
         Ok(Base { file: kind, len, crc })
     }
 
-    fn write_snapshot(&self, file: &dyn File, view: &View, counts: &Counts) -> Result<(u64, u32)> {
+    fn write_snapshot(&self, file: &Unfinished, view: &View, counts: &Counts) -> Result<(u64, u32)> {
         let mut snapshot = SnapshotWriter::begin(file, view.sequence)?;
         for table in 0..TABLES {
             self.map.show_table(table, view, |entry| snapshot.push(entry))?;
@@ -204,7 +260,7 @@ impl Store {
         snapshot.finish()
     }
 
-    fn write_lines(&self, file: &dyn File, view: &View) -> Result<(u64, u32)> {
+    fn write_lines(&self, file: &Unfinished, view: &View) -> Result<(u64, u32)> {
         let mut pieces = Pieces::to(file);
         let mut crc = crc32fast::Hasher::new();
         let (mut piece, mut len) = (Vec::new(), 0);
@@ -243,6 +299,14 @@ impl Store {
         Ok((len, crc.finalize()))
     }
 
+    /// Removes what there is of a base that no manifest lists. The next opening would do that too.
+    fn remove_unlisted(&self, kind: FileKind) {
+        if self.folder.check_in_place().is_ok() {
+            let _ = self.disk().remove(&self.folder.path(&temporary(kind)));
+            let _ = self.disk().remove(&self.folder.path(&kind.name()));
+        }
+    }
+
     /// Removes what the new manifest lists no more.
     fn remove_old(&self, old: &Manifest, new: &Manifest) -> Result<u64> {
         let mut removed = 0;
@@ -259,15 +323,14 @@ impl Store {
         Ok(removed)
     }
 
-    /// Settles when the next rewrite is due.
-    pub(crate) fn await_growth(&self, files: &Files) {
+    /// Settles when the next rewrite is due: when the lines that are there have grown beyond the first so many bytes,
+    /// which one that failed was to replace.
+    pub(crate) fn await_growth(&self, files: &Files, lines: u64) {
         if self.options.housekeeping == Housekeeping::OnDemand {
             return;
         }
         let base = files.manifest.base.map_or(0, |base| base.len);
         let due_at = self.options.rewrite.due_at(base);
-        // Of a rewrite that failed, the lines that it was to replace are still there.
-        let lines = self.look().older_bytes;
         self.rewrite_at.store(due_at.saturating_add(lines), Ordering::Relaxed);
     }
 }

@@ -34,10 +34,10 @@
 //! Everything is little-endian. Blocks are checked and read on their own, so that several threads can load a
 //! snapshot at once.
 
-use logladder_disk::File;
 use logladder_engine::{Error, Result};
 
 use crate::entry::Entry;
+use crate::unfinished::Unfinished;
 
 pub(crate) const MAGIC: [u8; 4] = *b"LLRS";
 pub(crate) const END_MAGIC: [u8; 4] = *b"LLRE";
@@ -73,12 +73,12 @@ pub(crate) fn checksum(parts: &[&[u8]]) -> u32 {
 /// A file that is written in large pieces.
 #[derive(Debug)]
 pub(crate) struct Pieces<'f> {
-    file: &'f dyn File,
+    file: &'f Unfinished,
     unsynced: u64,
 }
 
 impl<'f> Pieces<'f> {
-    pub(crate) fn to(file: &'f dyn File) -> Self {
+    pub(crate) fn to(file: &'f Unfinished) -> Self {
         Self { file, unsynced: 0 }
     }
 
@@ -111,7 +111,7 @@ pub(crate) struct SnapshotWriter<'f> {
 
 impl<'f> SnapshotWriter<'f> {
     /// Begins a snapshot that holds the outcome of so many changes.
-    pub(crate) fn begin(file: &'f dyn File, sequence: u64) -> Result<Self> {
+    pub(crate) fn begin(file: &'f Unfinished, sequence: u64) -> Result<Self> {
         let mut header = [0; HEADER_LEN];
         header[..4].copy_from_slice(&MAGIC);
         header[4..6].copy_from_slice(&VERSION.to_le_bytes());

@@ -1,8 +1,9 @@
 //! [`Store`]: the parts of an open store, and which lock guards what.
 //!
 //! Locks are taken in this order: the files, the leadership of a sync, the writer, a table of the map, a part of a
-//! view. A reader takes one table's lock alone.
+//! view, a base that is being written. A reader takes one table's lock alone.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -20,6 +21,7 @@ use crate::manifest::Manifest;
 use crate::map::{Map, Place};
 use crate::options::Options;
 use crate::report::Replay;
+use crate::unfinished::Unfinished;
 use crate::view::View;
 
 /// The buffer of a line keeps its memory up to so many bytes.
@@ -41,6 +43,8 @@ pub(crate) struct Store {
     pub(crate) repairs: Vec<Repair>,
     pub(crate) replay: Replay,
     pub(crate) signal: Signal,
+    /// Whether a base gets the numbers of versions, asked for or not.
+    pub(crate) counts_versions: bool,
 }
 
 /// Which files there are.
@@ -86,6 +90,8 @@ pub(crate) struct Writer {
     pub(crate) pending: Vec<Made>,
     /// Those who still need old values.
     pub(crate) views: Vec<Weak<View>>,
+    /// The base that is being written, if one is.
+    pub(crate) base_under_way: Option<Arc<Unfinished>>,
     /// The line under way.
     pub(crate) line: Vec<u8>,
 }
@@ -153,8 +159,15 @@ impl Store {
     /// The disk failed. Then nothing has changed, and no more is written.
     pub(crate) fn append_line(&self, writer: &mut Writer, changes: u64) -> Result<()> {
         if let Some(log) = writer.logs.last() {
-            let appended = log.file.append(&writer.line);
+            let mut appended = log.file.append(&writer.line);
+            if is_full(&appended) && writer.base_under_way.take().is_some_and(|base| base.give_up()) {
+                // From the same offset on: what there is of the line is written over.
+                appended = log.file.append(&writer.line);
+            }
             if let Err(failure) = appended {
+                // To keep a copy of a torn line, opening needs space, which a full disk does not have. Should this
+                // fail too, opening cuts it off.
+                let _ = log.file.truncate(log.file.len()).and_then(|()| log.file.sync());
                 writer.line.clear();
                 return self.poison.guard(Err(failure));
             }
@@ -163,7 +176,7 @@ impl Store {
                 log.note(Mark { offset: writer.end, sequence: writer.sequence + changes });
                 writer.mark_at = writer.end + MARK_STEP;
             }
-            let bytes = writer.older_bytes + writer.end;
+            let bytes = writer.line_bytes();
             if bytes >= self.rewrite_at.load(Ordering::Relaxed) {
                 // Until that is done, it need not be said again.
                 self.rewrite_at.store(u64::MAX, Ordering::Relaxed);
@@ -184,6 +197,11 @@ impl Store {
             Made::Deleted(place, key) => self.map.remove(place, &key, views),
         }
     }
+}
+
+fn is_full(outcome: &Result<u64>) -> bool {
+    use ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(outcome, Err(Error::Io { source, .. }) if matches!(source.kind(), StorageFull | QuotaExceeded))
 }
 
 /// The store as it was at one moment.
@@ -210,6 +228,11 @@ impl Writer {
         Trail { logs: self.logs.clone(), shown: self.shown }
     }
 
+    /// How many bytes of lines there are.
+    pub(crate) fn line_bytes(&self) -> u64 {
+        self.older_bytes + self.end
+    }
+
     /// Lets readers of the lines see what has been appended.
     pub(crate) fn show_appended(&mut self) {
         self.drop_ended_views();
@@ -226,5 +249,49 @@ impl Writer {
     /// The newest write of `key` that is not shown yet, if there is one.
     pub(crate) fn pending_write(&self, key: &[u8]) -> Option<&Made> {
         self.pending.iter().rev().find(|made| made.key() == key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use logladder_disk::{Fault, Filter, OpenOn, RecordingDisk};
+    use logladder_engine::{Engine, SyncPolicy};
+
+    use super::*;
+    use crate::{Housekeeping, ReplayLog};
+
+    #[test]
+    fn a_write_that_finds_the_disk_full_takes_the_space_of_a_base_that_is_being_written() {
+        let (disk, dir) = (RecordingDisk::new(), Path::new("/store"));
+        let options =
+            || Options::default().with_sync(SyncPolicy::Never).with_housekeeping(Housekeeping::OnDemand);
+        let open = || ReplayLog::open_on(Arc::new(disk.clone()), dir, options()).unwrap();
+        let engine = open();
+        let path = dir.join("base-0000000003.snapshot.tmp");
+        let base = Arc::new(Unfinished::new(disk.create(&path).unwrap()));
+        base.append(b"half of it").unwrap();
+        engine.store().look().base_under_way = Some(Arc::clone(&base));
+        let full = Fault { on: Filter::Append, after: 0, torn_at: 3, kind: ErrorKind::StorageFull };
+        disk.inject(full);
+        engine.set(b"key", b"value").unwrap();
+        assert_eq!(disk.read(&path).unwrap(), b"", "its space is given back");
+        let told = base.append(b"the rest").and_then(|()| base.finish()).unwrap_err();
+        assert!(told.to_string().contains("full"), "{told}");
+
+        // One that is whole is kept, and then the write fails.
+        let whole =
+            Arc::new(Unfinished::new(disk.create(&dir.join("base-0000000004.snapshot.tmp")).unwrap()));
+        whole.append(b"all of it").unwrap();
+        whole.finish().unwrap();
+        engine.store().look().base_under_way = Some(whole);
+        disk.inject(full);
+        assert!(matches!(engine.set(b"other", b"value"), Err(Error::Io { .. })));
+        drop(engine);
+        let engine = open();
+        assert_eq!(engine.repairs(), [], "no line is torn");
+        assert_eq!(engine.get(b"key").unwrap().as_deref(), Some(&b"value"[..]));
+        assert_eq!(engine.get(b"other").unwrap(), None);
     }
 }

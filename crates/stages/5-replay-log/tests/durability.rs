@@ -215,6 +215,58 @@ fn a_write_whose_line_or_sync_failed_changes_nothing_in_memory_and_is_the_last()
     }
 }
 
+/// What a failed append left is cut off at once: to keep a copy of it, opening would need space.
+#[test]
+fn a_line_that_was_appended_in_part_leaves_nothing_for_opening_to_cut() {
+    let disk = RecordingDisk::new();
+    let options = || Options::default().with_sync(SyncPolicy::Never);
+    let store = open(&disk, options());
+    store.set(b"key", b"old").unwrap();
+    disk.inject(Fault { on: Filter::Append, after: 0, torn_at: 9, kind: std::io::ErrorKind::StorageFull });
+    assert!(matches!(store.set(b"key", b"new"), Err(Error::Io { .. })));
+    drop(store);
+    disk.inject(Fault { on: Filter::Append, after: 0, torn_at: 0, kind: std::io::ErrorKind::StorageFull });
+    let store = open(&disk, options());
+    assert_eq!(store.repairs(), []);
+    assert_eq!(store.get(b"key").unwrap().as_deref(), Some(&b"old"[..]));
+}
+
+#[test]
+fn without_lines_a_snapshot_that_failed_before_the_manifest_was_replaced_can_be_made_later() {
+    for on in [Filter::Create, Filter::Append, Filter::Sync] {
+        let disk = RecordingDisk::new();
+        let options = || Options::default().with_persistence(Persistence::Snapshots);
+        let store = open(&disk, options());
+        let mut failed = 0;
+        // Of the base and of the manifest.
+        for after in 0..8 {
+            store.set(b"key", &[after]).unwrap();
+            disk.inject(Fault { on, after: after.into(), torn_at: 3, kind: std::io::ErrorKind::StorageFull });
+            failed += usize::from(matches!(store.sync(), Err(Error::Io { .. })));
+            disk.clear_faults();
+            store.sync().unwrap();
+            let copy = RecordingDisk::from_tree(disk.tree());
+            assert_eq!(open(&copy, options()).get(b"key").unwrap(), Some(vec![after]), "{on:?} {after}");
+            // The lock file, the manifest and the base: what a failed attempt had written is removed.
+            let names: Vec<String> =
+                disk.list(Path::new(DIR)).unwrap().into_iter().map(|entry| entry.name).collect();
+            assert_eq!(names.len(), 3, "{on:?} {after}: {names:?}");
+        }
+        assert!(failed >= 2, "{on:?}: {failed}");
+    }
+}
+
+/// A thread that syncs all the time would keep a processor busy.
+#[test]
+fn a_time_of_zero_between_syncs_is_a_sync_of_each_write() {
+    let (store, disk, _gate) = gated(SyncPolicy::Every(Duration::ZERO));
+    assert_eq!(store.durability(), Durability::PowerLoss);
+    let syncs = || disk.ops().iter().filter(|op| matches!(op, Op::Sync { .. })).count();
+    let before = syncs();
+    store.set(b"key", b"value").unwrap();
+    assert!(syncs() > before);
+}
+
 /// Waits until something has come about that a thread of the engine does.
 fn await_that(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();

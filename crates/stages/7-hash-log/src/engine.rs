@@ -297,7 +297,8 @@ impl Open for HashLog {
 }
 
 impl OpenOn for HashLog {
-    fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
+    fn open_on(disk: Arc<dyn Disk>, dir: &Path, mut options: Options) -> Result<Self> {
+        options.sync = options.sync.simplified();
         let owns = |name: &str| FileKind::of(name).is_some();
         let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION.into(), owns)?;
         let mut recovered = recover(&folder, &options)?;
