@@ -75,8 +75,8 @@ impl Engine for WriteBehind {
         Ok(true)
     }
 
-    /// Needs the disk only where the queue is full; an error then says why it stays so, and the key has the value that
-    /// it had.
+    /// Needs the disk only where the queue is full and the key does not wait in it with as long a value; an error then
+    /// says why it stays so, and the key has the value that it had.
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
         self.store.set(key, value).map(drop)
@@ -105,8 +105,10 @@ impl Engine for WriteBehind {
             stats.live_keys += keys;
             stats.live_bytes += bytes;
             stats.index_bytes += index;
-            if collection.has_folder() {
-                let files = self.store.disk().list(&self.store.dir_of(&collection))?;
+            let dir = self.store.dir_of(&collection);
+            // Unless someone has removed it.
+            if collection.has_folder() && self.store.disk().entry(&dir)?.is_some() {
+                let files = self.store.disk().list(&dir)?;
                 // A file that takes no space may have any length.
                 stats.disk_bytes =
                     files.iter().fold(stats.disk_bytes, |sum, file| sum.saturating_add(file.len));
@@ -210,7 +212,8 @@ impl Open for WriteBehind {
 }
 
 impl OpenOn for WriteBehind {
-    fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
+    fn open_on(disk: Arc<dyn Disk>, dir: &Path, mut options: Options) -> Result<Self> {
+        options.sync = options.sync.simplified();
         // Its files lie in folders, so none in this one is its own.
         let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION, |_| false)?;
         let (memory, are_files) = load(&folder)?;

@@ -59,7 +59,8 @@ fn folders(folder: &StoreFolder) -> Result<Vec<String>> {
     for entry in folder.list()?.into_iter().filter(|entry| is_of_collection(&entry.name)) {
         if !entry.is_dir {
             let why = "a file stands where the store wants a folder: move it away";
-            let refusal = io::Error::new(io::ErrorKind::NotADirectory, why);
+            // Of no kind of its own, or the message would have that kind's remedy as well.
+            let refusal = io::Error::other(why);
             return Err(Error::io("use", &folder.path(&entry.name), refusal));
         }
         names.push(entry.name);

@@ -177,6 +177,11 @@ impl Collection {
         self.has_folder.store(true, Ordering::Release);
     }
 
+    /// Someone has removed it.
+    pub(crate) fn forget_folder(&self) {
+        self.has_folder.store(false, Ordering::Release);
+    }
+
     /// The key of a member.
     pub(crate) fn key_into(&self, member: &[u8], key: &mut Vec<u8>) {
         key.clear();
@@ -249,6 +254,13 @@ impl Collection {
         Ok(None)
     }
 
+    /// Whether a member is not written yet, and has a value of so many bytes or more.
+    pub(crate) fn waits_with(&self, member: &[u8], len: usize) -> Result<bool> {
+        let waits =
+            |member: &Member| member.is_dirty && member.value.as_ref().map_or(0, |value| value.len()) >= len;
+        Ok(self.members()?.get(member).is_some_and(waits))
+    }
+
     /// Deletes every member, and says how many there were.
     pub(crate) fn delete_all(self: &Arc<Self>, queue: &Queue) -> Result<u64> {
         let mut members = self.members_mut()?;
@@ -289,12 +301,11 @@ impl Collection {
         }
     }
 
-    /// Marks every member that is not: nothing of what was written is relied on any more.
-    pub(crate) fn mark_all(self: &Arc<Self>, queue: &Queue) -> Result<()> {
-        for member in self.members_mut()?.values_mut().filter(|member| !member.is_dirty) {
-            self.mark(member, 0, queue);
-        }
-        Ok(())
+    /// Marks every member that is not, and says how many: nothing of what was written is relied on any more.
+    pub(crate) fn mark_all(self: &Arc<Self>, queue: &Queue) -> Result<usize> {
+        let mut members = self.members_mut()?;
+        let clean = members.values_mut().filter(|member| !member.is_dirty);
+        Ok(clean.map(|member| self.mark(member, 0, queue)).count())
     }
 
     /// The value that is to be written of a member that was taken from the queue; none if its file is to go. From now

@@ -22,7 +22,8 @@ pub struct Options {
     /// Who writes.
     pub janitor: Janitor,
     /// How many keys may wait to be written. When there are more, who wants to write waits until some have been, or
-    /// writes them itself. The default is 65,536.
+    /// writes them itself; but not for another value, no longer, of a key that waits already. 1,024 deletes more may
+    /// wait, so that a full disk can be emptied. The default is 65,536.
     pub most_keys: usize,
     /// How many bytes of keys and values may wait, in the same way. The default is 64 MiB. Each thread can go over it
     /// by the one value that it sets.

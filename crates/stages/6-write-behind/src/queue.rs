@@ -13,6 +13,9 @@ use crate::janitor::Call;
 use crate::memory::Collection;
 use crate::options::{Janitor, Options};
 
+/// So many deletes may wait beyond the keys that the options allow. On a full disk they are what makes space.
+const MORE_DELETES: usize = 1 << 10;
+
 /// A member whose newest value, or whose delete, is to be written.
 #[derive(Debug)]
 pub(crate) struct Waiting {
@@ -29,6 +32,8 @@ pub(crate) struct Queue {
     /// How many members are not written, and how many bytes they have: those in the queue, and those being written.
     keys: AtomicUsize,
     bytes: AtomicU64,
+    /// How many more were found not to be on the disk, in the turn that writes.
+    found: AtomicUsize,
     options: Options,
 }
 
@@ -52,6 +57,7 @@ impl Queue {
             called: Condvar::new(),
             keys: AtomicUsize::new(0),
             bytes: AtomicU64::new(0),
+            found: AtomicUsize::new(0),
             options,
         }
     }
@@ -97,6 +103,16 @@ impl Queue {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// So many members turned out not to be on the disk, and are in the queue now.
+    pub(crate) fn note_found(&self, count: usize) {
+        self.found.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many did since this was asked last.
+    pub(crate) fn take_found(&self) -> usize {
+        self.found.swap(0, Ordering::Relaxed)
+    }
+
     /// How many members are not written.
     pub(crate) fn unwritten(&self) -> usize {
         self.keys.load(Ordering::Relaxed)
@@ -106,6 +122,11 @@ impl Queue {
     pub(crate) fn is_full(&self) -> bool {
         let (keys, bytes) = (self.unwritten(), self.bytes.load(Ordering::Relaxed));
         keys > 0 && (keys >= self.options.most_keys || bytes >= self.options.most_bytes)
+    }
+
+    /// Whether who wants to delete must wait. Whatever the bytes: a delete has few, and gives more back.
+    pub(crate) fn is_full_of_deletes(&self) -> bool {
+        self.is_full() && self.unwritten() >= self.options.most_keys.saturating_add(MORE_DELETES)
     }
 
     /// Remembers how an attempt to write went.

@@ -39,33 +39,47 @@ impl Store {
         self.dir_of(collection).join(file_name(member))
     }
 
-    /// Returns when the queue has room: who finds it full waits for who is writing, and then writes.
+    /// Returns when the queue has room, as `is_full` says it: who finds none waits for who is writing, and if that makes
+    /// none, writes.
     ///
     /// # Errors
     ///
     /// It could not be written. Then there is no room.
-    fn make_room(&self) -> Result<()> {
-        while self.queue.is_full() {
-            let turn = self.turns.take();
-            if self.queue.is_full() {
+    fn make_room(&self, is_full: impl Fn() -> bool) -> Result<()> {
+        while is_full() {
+            if let Some(turn) = self.turns.take_unless(|| !is_full())
+                && is_full()
+            {
                 self.write_batch(&turn, BATCH_KEYS).1?;
             }
         }
         Ok(())
     }
 
+    /// Whether the key is in the queue with a value of so many bytes or more: to give it another takes no room.
+    fn has_room_of_its_own(&self, key: &[u8], len: usize) -> Result<bool> {
+        match self.memory.find(key)? {
+            Some((collection, member)) => collection.waits_with(member, len),
+            None => Ok(false),
+        }
+    }
+
     /// Gives a key this value, and says which it had.
     pub(crate) fn set(&self, key: &[u8], value: &[u8]) -> Result<Option<Arc<[u8]>>> {
-        self.make_room()?;
+        if self.queue.is_full() && !self.has_room_of_its_own(key, value.len())? {
+            self.make_room(|| self.queue.is_full())?;
+        }
         // Copied under no lock.
         let value = Arc::from(value);
         let (collection, member) = self.memory.find_or_add(key)?;
         collection.write(member, Some(value), &self.queue)
     }
 
-    /// Deletes a key.
+    /// Deletes a key. It may be what frees the space that the queue waits for, so it needs less room than a set.
     pub(crate) fn delete(&self, key: &[u8]) -> Result<()> {
-        self.make_room()?;
+        if self.queue.is_full_of_deletes() && !self.has_room_of_its_own(key, 0)? {
+            self.make_room(|| self.queue.is_full_of_deletes())?;
+        }
         if let Some((collection, member)) = self.memory.find(key)? {
             collection.write(member, None, &self.queue)?;
         }
@@ -74,7 +88,7 @@ impl Store {
 
     /// Deletes the members of a collection, and says how many there were.
     pub(crate) fn delete_all(&self, name: &[u8]) -> Result<u64> {
-        self.make_room()?;
+        self.make_room(|| self.queue.is_full_of_deletes())?;
         match self.memory.collection(name)? {
             Some(collection) => collection.delete_all(&self.queue),
             None => Ok(0),

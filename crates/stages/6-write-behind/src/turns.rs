@@ -3,6 +3,7 @@
 //! The janitor takes it again the moment it has given it back, as long as there is work. A lock that makes no
 //! promise about order would let it have it each time, while a `sync` waits.
 
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Whose turn it is to write.
@@ -18,6 +19,8 @@ struct Line {
     next: u64,
     /// The number whose turn it is.
     now: u64,
+    /// Those of who went away before it was theirs.
+    left: BTreeSet<u64>,
 }
 
 /// A turn, until it is dropped.
@@ -35,15 +38,43 @@ impl Turns {
         Turn(self)
     }
 
+    /// The same, but goes away as soon as `needs_none`, which is asked again at each [`look_again`](Self::look_again).
+    pub(crate) fn take_unless(&self, needs_none: impl Fn() -> bool) -> Option<Turn<'_>> {
+        let mut line = self.line();
+        let mine = line.next;
+        line.next += 1;
+        let waits = |line: &mut Line| line.now != mine && !needs_none();
+        let mut line = self.moved.wait_while(line, waits).unwrap_or_else(PoisonError::into_inner);
+        if line.now == mine {
+            return Some(Turn(self));
+        }
+        line.left.insert(mine);
+        None
+    }
+
+    /// Lets those who wait look whether they need a turn still.
+    pub(crate) fn look_again(&self) {
+        // Under the lock, so that it cannot come between a look and a wait.
+        let _line = self.line();
+        self.moved.notify_all();
+    }
+
     fn line(&self) -> MutexGuard<'_, Line> {
-        // Two numbers, each changed by one statement: a panic cannot have left them half-changed.
+        // Each is changed by one statement: a panic cannot have left them half-changed.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.line().now += 1;
+        let mut line = self.0.line();
+        loop {
+            line.now += 1;
+            let now = line.now;
+            if !line.left.remove(&now) {
+                break;
+            }
+        }
         self.0.moved.notify_all();
     }
 }
@@ -90,6 +121,31 @@ mod tests {
             drop(again);
             waiting.join().unwrap();
         });
+    }
+
+    #[test]
+    fn who_needs_no_turn_any_more_goes_away_and_holds_nobody_up() {
+        let turns = Turns::default();
+        let is_needless = AtomicUsize::new(0);
+        let first = turns.take();
+        thread::scope(|scope| {
+            let leaves =
+                scope.spawn(|| turns.take_unless(|| is_needless.load(Ordering::SeqCst) > 0).is_none());
+            while turns.line().next < 2 {
+                thread::yield_now();
+            }
+            let last = scope.spawn(|| drop(turns.take()));
+            while turns.line().next < 3 {
+                thread::yield_now();
+            }
+            is_needless.store(1, Ordering::SeqCst);
+            turns.look_again();
+            // Though the first one still has its turn.
+            assert!(leaves.join().unwrap());
+            drop(first);
+            last.join().unwrap();
+        });
+        assert!(turns.take_unless(|| true).is_some(), "it is free");
     }
 
     #[test]

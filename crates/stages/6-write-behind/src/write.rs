@@ -11,6 +11,7 @@
 //! Before each step that changes a file, the folder must be the one that was opened: whoever moves it away may
 //! have put another store at its path.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -69,9 +70,11 @@ impl Store {
     fn write_waiting(&self, turn: &Turn<'_>) -> Result<()> {
         // Not what comes meanwhile, or it might never end; nor what fails and comes back.
         let (mut left, mut first) = (self.queue.len(), Ok(()));
+        self.queue.take_found();
         while left > 0 {
             let (taken, outcome) = self.write_batch(turn, left.min(BATCH_KEYS));
-            left -= taken.max(1).min(left);
+            // What was thought to be on the disk, and is not, belongs to it as well.
+            left = left - taken.max(1).min(left) + self.queue.take_found();
             first = first.and(outcome);
         }
         first
@@ -85,6 +88,8 @@ impl Store {
         let outcome = batch.failure.take().map_or(Ok(()), Err);
         drop(batch);
         self.queue.note_outcome(&outcome);
+        // There may be room for who waits for it.
+        self.turns.look_again();
         (taken, outcome)
     }
 
@@ -105,7 +110,10 @@ impl Store {
             self.queue.note_synced();
         } else {
             // The kernel may have given up pages of any file, and would say yes the next time.
-            self.memory.collections()?.iter().try_for_each(|collection| collection.mark_all(&self.queue))?;
+            self.memory
+                .collections()?
+                .iter()
+                .try_for_each(|collection| collection.mark_all(&self.queue).map(drop))?;
         }
         synced
     }
@@ -113,6 +121,18 @@ impl Store {
     fn sync_everything(&self) -> Result<()> {
         self.folder.check_in_place()?;
         self.disk().sync_tree(self.folder.dir())
+    }
+
+    /// Whether someone has removed the folder of a collection. Then it is to be made again, and every member to be written
+    /// into it: all of them are in memory.
+    fn has_lost_folder(&self, collection: &Arc<Collection>) -> Result<bool> {
+        self.folder.check_in_place()?;
+        if self.disk().entry(&self.dir_of(collection))?.is_some() {
+            return Ok(false);
+        }
+        collection.forget_folder();
+        self.queue.note_found(collection.mark_all(&self.queue)?);
+        Ok(true)
     }
 
     /// Makes the folder of a collection, unless it is there. It is on the disk before anything is put into it.
@@ -196,8 +216,16 @@ impl<'s> Batch<'s> {
             return self.fail_all(synced, |_| true);
         }
         for collection in changed {
-            let synced = self.store.disk().sync_dir(&self.store.dir_of(&collection));
-            self.fail_all(synced, |job| Arc::ptr_eq(&job.waiting.collection, &collection));
+            let concerns = |job: &Job| Arc::ptr_eq(&job.waiting.collection, &collection);
+            let mut synced = self.store.disk().sync_dir(&self.store.dir_of(&collection));
+            if is_missing(&synced) && matches!(self.store.has_lost_folder(&collection), Ok(true)) {
+                // What was put into it just now has gone with it, and what was to go has gone.
+                if self.jobs.iter().any(|job| concerns(job) && job.value.is_some()) {
+                    self.fail_all(synced, |job| concerns(job) && job.value.is_some());
+                }
+                synced = self.store.disk().sync_dir(self.store.folder.dir());
+            }
+            self.fail_all(synced, concerns);
         }
     }
 }
@@ -223,7 +251,17 @@ fn write_file(store: &Store, job: &mut Job, policy: SyncPolicy) -> Result<()> {
     let collection = &job.waiting.collection;
     store.make_folder(collection)?;
     let entry = Entry { collection: collection.name.as_deref(), member: &job.waiting.member, value };
-    write_temporary(store.disk(), &job.path, &[&entry.head(), value], policy)
+    let write = || write_temporary(store.disk(), &job.path, &[&entry.head(), value], policy);
+    let written = write();
+    if !is_missing(&written) || !store.has_lost_folder(collection)? {
+        return written;
+    }
+    store.make_folder(collection)?;
+    write()
+}
+
+fn is_missing(outcome: &Result<()>) -> bool {
+    matches!(outcome, Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound)
 }
 
 /// The file takes the place of the older one, or goes. One that is gone already is fine: an attempt before this one

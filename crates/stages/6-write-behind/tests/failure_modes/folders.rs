@@ -176,6 +176,7 @@ fn a_file_in_place_of_a_folder_and_a_folder_in_place_of_a_file_are_refused_by_na
     fs::write(&folder, "a stranger's").unwrap();
     let error = open_real(dir.path()).unwrap_err().to_string();
     assert!(error.contains("k-736f6e67: a file stands where"), "{error}");
+    assert!(error.ends_with("move it away"), "one remedy is enough: {error}");
     fs::remove_file(&folder).unwrap();
     fs::create_dir(file.with_file_name(file_name(b"moon"))).unwrap();
     let error = open_real(dir.path()).unwrap_err().to_string();
@@ -217,4 +218,39 @@ fn a_file_of_absurd_length_is_not_read_into_memory() {
     fs::OpenOptions::new().append(true).open(&path).unwrap().set_len(1 << 40).unwrap();
     let refused = open_real(folder.path()).unwrap_err();
     assert!(matches!(&refused, Error::Corrupt { path: named, .. } if *named == path), "{refused}");
+}
+
+/// By somebody who tidies up. Everything is in memory, so nothing is lost.
+#[test]
+fn a_collections_folder_that_was_removed_under_an_open_store_is_made_again_with_all_that_was_in_it() {
+    for writes in [1, 20] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open_real(dir.path()).unwrap();
+        let folder = dir.path().join(file_name(b"artist"));
+        let key = |number: usize| format!("artist/{number}").into_bytes();
+        (0..30).for_each(|number| store.set(&key(number), b"old").unwrap());
+        store.sync().unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        store.stats().unwrap();
+        (0..writes).for_each(|number| store.set(&key(number), b"new").unwrap());
+        store.sync().unwrap();
+        // And once more, where there is nothing but a delete to be done.
+        fs::remove_dir_all(&folder).unwrap();
+        store.delete(&key(29)).unwrap();
+        store.sync().unwrap();
+        std::mem::forget(store);
+        let copy = tempfile::tempdir().unwrap();
+        let there = copy.path().join(file_name(b"artist"));
+        fs::copy(dir.path().join("LOGLADDER"), copy.path().join("LOGLADDER")).unwrap();
+        fs::create_dir(&there).unwrap();
+        for file in fs::read_dir(&folder).unwrap().map(|file| file.unwrap()) {
+            fs::copy(file.path(), there.join(file.file_name())).unwrap();
+        }
+        let found = open_real(copy.path()).unwrap();
+        for number in 0..29 {
+            let value = if number < writes { b"new" } else { b"old" };
+            assert_eq!(found.get(&key(number)).unwrap().unwrap(), value, "{number} of {writes}");
+        }
+        assert_eq!(found.get(&key(29)).unwrap(), None);
+    }
 }

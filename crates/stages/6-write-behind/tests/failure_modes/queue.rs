@@ -1,10 +1,16 @@
 //! The queue is bounded: memory does not grow with what the disk cannot keep up with, and a disk that fails is told to
 //! who writes.
 
-use logladder_disk::{Filter, RecordingDisk};
-use logladder_engine::{Engine, Error};
+use std::path::Path;
 
-use crate::bench::{break_next, on_demand, open_with, unwritten, value_on_disk};
+use logladder_contract::Deed;
+use logladder_disk::{Filter, OpenOn, RecordingDisk};
+use logladder_engine::{Engine, Error};
+use logladder_write_behind::WriteBehind;
+
+use crate::bench::{
+    DIR, FAR_TOO_LONG, break_next, on_demand, open_with, paused_at, unwritten, value_on_disk,
+};
 
 /// Failure mode 24.
 #[test]
@@ -47,12 +53,85 @@ fn who_finds_the_queue_full_and_the_disk_broken_is_told_and_changes_nothing() {
     store.set(b"a", b"old").unwrap();
     for _ in 0..3 {
         break_next(&disk, Filter::Append);
-        let refusal = store.set(b"a", b"new").unwrap_err();
+        let refusal = store.set(b"a", b"newer").unwrap_err();
         assert!(matches!(refusal, Error::Io { .. }), "{refusal}");
         assert_eq!(store.get(b"a").unwrap().unwrap(), b"old");
     }
     assert_eq!(store.stats().unwrap().failed_writes, 3);
-    store.set(b"a", b"new").unwrap();
+    store.set(b"a", b"newer").unwrap();
     store.sync().unwrap();
-    assert_eq!(value_on_disk(&disk, b"a").unwrap(), b"new");
+    assert_eq!(value_on_disk(&disk, b"a").unwrap(), b"newer");
+}
+
+/// On a full disk, deletes are what makes space; and what takes no more room than it has is no burden.
+#[test]
+fn on_a_full_disk_and_with_a_full_queue_deletes_and_smaller_values_are_accepted_and_free_space() {
+    let disk = RecordingDisk::new();
+    let store = open_with(&disk, on_demand().with_queue(2, u64::MAX)).unwrap();
+    for key in [b"old a", b"old b", b"old c"] {
+        store.set(key, b"value").unwrap();
+    }
+    store.sync().unwrap();
+    store.set(b"new a", b"value").unwrap();
+    store.set(b"new b", b"value").unwrap();
+    // No new file can be made: what is written fails, and what is removed does not.
+    for _ in 0..100 {
+        break_next(&disk, Filter::Create);
+    }
+    store.set(b"new c", b"value").unwrap_err();
+    store.set(b"new a", b"shorter than that").unwrap_err();
+    store.set(b"new a", b"less").unwrap();
+    store.delete(b"new b").unwrap();
+    for key in [b"old a", b"old b"] {
+        store.delete(key).unwrap();
+    }
+    store.sync().unwrap_err();
+    assert_eq!(value_on_disk(&disk, b"old a"), None, "its file is gone");
+    assert_eq!(unwritten(&store), 1, "only the value is still to be written");
+    disk.clear_faults();
+    store.sync().unwrap();
+    assert_eq!(value_on_disk(&disk, b"new a").unwrap(), b"less");
+    assert_eq!(value_on_disk(&disk, b"old c").unwrap(), b"value");
+}
+
+#[test]
+fn deletes_that_wait_are_bounded_too() {
+    let disk = RecordingDisk::new();
+    let store = open_with(&disk, on_demand().with_queue(1, u64::MAX)).unwrap();
+    let key = |number: u32| number.to_le_bytes();
+    (0..3_000).for_each(|number| store.set(&key(number), b"value").unwrap());
+    store.sync().unwrap();
+    for number in 0..3_000 {
+        store.delete(&key(number)).unwrap();
+        assert!(unwritten(&store) <= 1_025, "{} wait", unwritten(&store));
+    }
+    store.sync().unwrap();
+    assert_eq!(value_on_disk(&disk, &key(0)), None);
+}
+
+/// The batch that made room is on the disk, and the one that the janitor would write next is not.
+#[test]
+fn who_finds_the_queue_full_waits_for_room_and_not_for_all_of_it_to_be_written() {
+    let disk = RecordingDisk::new();
+    let (watched, begun, go_on) = paused_at(&disk, Deed::Rename, "k-6c617374");
+    let options = on_demand().with_queue(600, u64::MAX);
+    let store = WriteBehind::open_on(watched, Path::new(DIR), options).unwrap();
+    for number in 0..599_u32 {
+        store.set(&number.to_le_bytes(), b"value").unwrap();
+    }
+    // The six-hundredth is in the third batch, in the middle of which the disk stands still.
+    store.set(b"last", b"value").unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| store.sync().unwrap());
+        let (done, is_done) = std::sync::mpsc::channel();
+        let store = &store;
+        scope.spawn(move || {
+            store.set(b"more", b"value").unwrap();
+            done.send(()).unwrap();
+        });
+        begun.recv_timeout(FAR_TOO_LONG).unwrap();
+        let outcome = is_done.recv_timeout(FAR_TOO_LONG);
+        go_on();
+        outcome.unwrap();
+    });
 }
