@@ -151,6 +151,8 @@ impl Engine for HashLog {
     /// Also reports, once, why a thread of the engine failed.
     fn sync(&self) -> Result<()> {
         self.store.sync()?;
+        // It is on the disk. Whoever asks wants to find it there.
+        self.store.folder.check_in_place()?;
         self.store.signal.report()
     }
 

@@ -42,10 +42,11 @@ fn files_in(dir: &Path) -> Files {
 }
 
 /// What an open store is asked to do that concerns its files.
-const DEEDS: [&str; 5] = ["rotate", "seal", "compact", "back up", "close"];
+const DEEDS: [&str; 6] = ["sync", "rotate", "seal", "compact", "back up", "close"];
 
 fn perform(deed: &str, store: HashLog, backup: &Path) -> Result<()> {
     match deed {
+        "sync" => store.sync(),
         "rotate" => (0..10).try_for_each(|_| store.set(b"more", &[1; 100])),
         "seal" => store.seal(),
         "compact" => store.compact().map(drop),
@@ -111,4 +112,15 @@ fn a_store_whose_folder_was_moved_away_and_put_back_goes_on() {
     fill(&store, b"again");
     Box::new(store).close().unwrap();
     assert_eq!(open(&dir).get(&[3]).unwrap().unwrap(), [b"again", &[1; 40][..]].concat());
+}
+
+#[test]
+fn a_sync_of_a_store_whose_folder_was_removed_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("data");
+    let store = open(&dir);
+    fill(&store, b"first");
+    store.sync().unwrap();
+    fs::remove_dir_all(&dir).unwrap();
+    assert_says_what_happened(store.sync(), "sync", &dir);
 }
