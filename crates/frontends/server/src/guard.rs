@@ -71,3 +71,28 @@ fn host_of(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     }
     headers.get(HOST)?.to_str().ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_names_of_this_machine_are_known_without_taking_them_apart() {
+        for name in ["localhost", "127.0.0.1", "localhost:8080", "127.0.0.1:1"] {
+            assert!(is_this_machine(name.as_bytes()), "{name}");
+        }
+        for other in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:80",
+            "127.0.0.11",
+            "localhost:",
+            "localhost:80@evil.example",
+            "127.0.0.1:evil",
+            " localhost",
+        ] {
+            assert!(!is_this_machine(other.as_bytes()), "{other}");
+        }
+    }
+}

@@ -10,6 +10,8 @@
 //! Each server is a process of its own. The sides of a ratio take turns, so that both meet the same machine, and a figure is
 //! the median of its rounds. Client and server share the cores, so a ratio says more than a figure.
 
+#[path = "../asked/mod.rs"]
+mod asked;
 mod held;
 mod load;
 mod measure;
@@ -18,7 +20,6 @@ mod requests;
 mod served;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -27,6 +28,7 @@ use logladder_bench::tables::Look;
 use logladder_bench::{Report, TargetRow, reports_folder, save};
 use serde::Serialize;
 
+use crate::asked::Asked;
 use crate::measure::Scale;
 
 /// The server over HTTP, by wrk.
@@ -36,15 +38,8 @@ struct Flags {
     /// How long the mixed load lasts, in minutes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     minutes: u32,
-    /// Where every figure is written as JSON; a relative path counts from the root of the workspace
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Do everything for a moment: shows that it works, and measures nothing
-    #[arg(long)]
-    test: bool,
-    /// What `cargo bench` hands to every benchmark
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    asked: Asked,
 }
 
 /// The figures themselves, beside their table.
@@ -56,16 +51,16 @@ struct Figures {
 fn main() -> Result<ExitCode> {
     // Returns at once unless this process was started as a server.
     served::serve_if_asked()?;
-    let flags = Flags::parse();
+    let Flags { minutes, asked } = Flags::parse();
     if !load::is_there() {
         writeln!(
             io::stderr(),
             "wrk is not installed. On Debian and its kin, as root: `apt-get install wrk`"
         )?;
         // Whoever only wants to see that benchmarks work needs no figures of this one.
-        return Ok(if flags.test { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(if asked.test { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
-    let scale = if flags.test { Scale::of_a_test() } else { Scale::of_minutes(flags.minutes) };
+    let scale = if asked.test { Scale::of_a_test() } else { Scale::of_minutes(minutes) };
     let Report { machine, date, .. } = Report::begin("http");
     let scratch = reports_folder();
     std::fs::create_dir_all(&scratch)?;
@@ -73,10 +68,8 @@ fn main() -> Result<ExitCode> {
     let rows = measure::all(&scale, folder.path())?;
     let sheet = TargetRow::sheet("Over the loopback, client and server on the same cores", &rows);
     writeln!(io::stdout(), "{}\n{}", sheet.title, sheet.table(Look::of_stdout()))?;
-    if let Some(path) = flags.json {
-        // `cargo bench` starts this in the package's folder, wherever it was called.
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap_or(Path::new("."));
-        save(&workspace.join(path), &format!("{scale}. {machine}, {date}."), &[sheet], &Figures { rows })?;
+    if let Some(path) = asked.json() {
+        save(&path, &format!("{scale}. {machine}, {date}."), &[sheet], &Figures { rows })?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,13 +11,15 @@
 //! take turns of less than a second, so that a busy machine disturbs both. Half of a pair is of no use: only ratios of
 //! one run compare, and the client takes as much of the machine as a server does.
 
+#[path = "../asked/mod.rs"]
+mod asked;
 mod client;
 mod report;
 #[path = "../served/mod.rs"]
 mod served;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,6 +30,7 @@ use logladder_bench::redis::RedisServer;
 use logladder_bench::tables::Look;
 use logladder_bench::{reports_folder, save};
 
+use crate::asked::Asked;
 use crate::client::{Client, Command};
 use crate::report::{Figures, Report, Row};
 use crate::served::{Order, Served, new_folder};
@@ -83,22 +86,15 @@ struct Flags {
     /// About how long a turn takes, in milliseconds
     #[arg(long, default_value_t = 700, value_parser = clap::value_parser!(u32).range(1..=60_000))]
     turn: u32,
-    /// Where every figure is written as JSON; a relative path counts from the root of the workspace. Else it is in the folder of reports
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Do everything for a moment: shows that it works, and measures nothing
-    #[arg(long)]
-    test: bool,
-    /// What `cargo bench` hands to every benchmark
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    asked: Asked,
 }
 
 fn main() -> Result<ExitCode> {
     // Returns at once unless this process was started as a server.
     served::serve_if_asked()?;
     let flags = Flags::parse();
-    let (rounds, turn) = if flags.test { (1, 10) } else { (flags.rounds, flags.turn) };
+    let (rounds, turn) = if flags.asked.test { (1, 10) } else { (flags.rounds, flags.turn) };
     let scratch = reports_folder();
     std::fs::create_dir_all(&scratch)?;
     let folder = tempfile::Builder::new().prefix("redis-").tempdir_in(&scratch)?;
@@ -113,9 +109,8 @@ fn main() -> Result<ExitCode> {
     }
     report.end();
 
-    // `cargo bench` starts this in the package's folder, wherever it was called.
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3).unwrap_or(Path::new("."));
-    let path = flags.json.map_or_else(|| scratch.join("redis.json"), |path| workspace.join(path));
+    // They are kept in any case.
+    let path = flags.asked.json().unwrap_or_else(|| scratch.join("redis.json"));
     let sheet = report.sheet();
     writeln!(io::stdout(), "{}\n\n{}\n{}", report.run(), sheet.table(Look::of_stdout()), path.display())?;
     save(&path, &report.run(), &[sheet], &report)?;
