@@ -37,6 +37,8 @@ enum Need {
     Persistence,
     /// That nothing is.
     NoPersistence,
+    /// That what is left lies in files of its own.
+    Files,
     /// That an acknowledged write survives the death of the process.
     SurvivesProcess,
     Iterate,
@@ -65,6 +67,7 @@ impl Need {
         let (met, why) = match self {
             Self::Persistence => (subject.persists(), "it keeps nothing"),
             Self::NoPersistence => (!subject.persists(), "it keeps its data"),
+            Self::Files => (subject.has_files(), "it has no files"),
             Self::SurvivesProcess => {
                 (subject.durability() >= Durability::ProcessCrash, "its writes need a sync to survive")
             }

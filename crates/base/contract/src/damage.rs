@@ -146,7 +146,7 @@ impl<'s> Sample<'s> {
     }
 
     fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        if !self.subject.persists() {
+        if !self.subject.has_files() {
             return Vec::new();
         }
         self.tree.files().map(|(path, bytes)| (path.to_path_buf(), bytes.to_vec())).collect()

@@ -38,7 +38,7 @@ pub struct FaultSummary {
 impl fmt::Display for FaultSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.scripts == 0 {
-            return f.write_str("no failed operations: it keeps nothing");
+            return f.write_str("no failed operations: it has no files");
         }
         let Self { scripts, faults, in_openings, in_calls, refused, images } = self;
         write!(
@@ -59,7 +59,7 @@ impl fmt::Display for FaultSummary {
 /// write that is lost.
 pub fn faults(subject: &Subject) -> Result<FaultSummary, Box<Violation>> {
     let mut summary = FaultSummary::default();
-    if !subject.persists() {
+    if !subject.has_files() {
         return Ok(summary);
     }
     for script in scripts(subject) {

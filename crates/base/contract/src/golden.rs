@@ -27,9 +27,9 @@ macro_rules! __every_script {
             iterating::a_scan_shows_what_is_live;
             persistent::a_reopened_store_is_the_same;
             persistent::deletes_outlive_the_store;
-            persistent::one_owner_at_a_time;
-            persistent::a_strangers_folder_is_left_alone;
-            persistent::unfinished_files_are_ignored;
+            with_files::one_owner_at_a_time;
+            with_files::a_strangers_folder_is_left_alone;
+            with_files::unfinished_files_are_ignored;
             compacting::compaction_changes_nothing_but_size;
         }
     };
@@ -45,6 +45,7 @@ pub fn assert_script(subject: &Subject, folder: &str, name: &str) {
     let applies = match folder {
         "iterating" => subject.can(Capability::Iterate),
         "persistent" => subject.persists(),
+        "with_files" => subject.has_files(),
         "compacting" => subject.can(Capability::Compact) && subject.persists(),
         _ => true,
     };
@@ -182,7 +183,7 @@ mod tests {
             .map(|(folder, name)| Path::new(SCRIPTS).join(folder).join(name))
             .collect();
         let mut found = BTreeSet::new();
-        for folder in ["every", "iterating", "persistent", "compacting"] {
+        for folder in ["every", "iterating", "persistent", "with_files", "compacting"] {
             for entry in std::fs::read_dir(Path::new(SCRIPTS).join(folder)).unwrap() {
                 found.insert(entry.unwrap().path());
             }

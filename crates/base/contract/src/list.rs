@@ -132,7 +132,7 @@ macro_rules! __every_case {
                 "A new store has no live keys.";
             reads::stats_count_live_keys_and_their_bytes []
                 "Stats count the live keys and the bytes of those keys and their values.";
-            reads::disk_bytes_are_those_of_the_files [Persistence]
+            reads::disk_bytes_are_those_of_the_files [Files]
                 "Stats give the sum of the lengths of the store's files.";
             reads::a_store_without_files_has_no_disk_bytes [NoPersistence]
                 "A store without files says so, and makes no folder.";
@@ -174,41 +174,41 @@ macro_rules! __every_case {
                 "Two stores without files share nothing.";
 
             // The folder.
-            folder::missing_folders_are_made [Persistence]
+            folder::missing_folders_are_made [Files]
                 "The store's folder and what is missing above it are made.";
-            folder::an_empty_folder_becomes_a_store [Persistence]
+            folder::an_empty_folder_becomes_a_store [Files]
                 "An empty folder becomes a store.";
-            folder::a_file_in_place_of_the_folder_is_refused_and_left_alone [Persistence]
+            folder::a_file_in_place_of_the_folder_is_refused_and_left_alone [Files]
                 "A path that is a file is refused by name, and the file is left as it was.";
-            folder::a_file_above_the_folder_is_refused_and_left_alone [Persistence]
+            folder::a_file_above_the_folder_is_refused_and_left_alone [Files]
                 "A path through a file is refused by name, and the file is left as it was.";
-            folder::an_open_store_is_not_opened_twice [Persistence]
+            folder::an_open_store_is_not_opened_twice [Files]
                 "A store that is open is refused as locked, and its owner goes on.";
             folder::closing_gives_the_store_back [Persistence]
                 "Closing releases the lock.";
-            folder::dropping_gives_the_store_back [Persistence]
+            folder::dropping_gives_the_store_back [Files]
                 "Dropping releases the lock.";
-            folder::a_refused_opening_gives_the_store_back [Persistence]
+            folder::a_refused_opening_gives_the_store_back [Files]
                 "An opening that failed leaves no lock behind.";
-            folder::the_lock_file_is_never_removed [Persistence]
+            folder::the_lock_file_is_never_removed [Files]
                 "The lock file is never removed, so that there are never two of them.";
-            folder::a_folder_of_another_stage_is_refused_and_left_alone [Persistence]
+            folder::a_folder_of_another_stage_is_refused_and_left_alone [Files]
                 "A store of another stage is refused by its name, and left as it was.";
-            folder::a_newer_format_is_refused_by_its_version_and_left_alone [Persistence]
+            folder::a_newer_format_is_refused_by_its_version_and_left_alone [Files]
                 "A store of a newer format is refused by its version, and left as it was.";
-            folder::a_damaged_marker_is_refused_and_left_alone [Persistence]
+            folder::a_damaged_marker_is_refused_and_left_alone [Files]
                 "A folder whose marker makes no sense is refused, and left as it was.";
-            folder::a_folder_of_strangers_files_is_refused_and_left_alone [Persistence]
+            folder::a_folder_of_strangers_files_is_refused_and_left_alone [Files]
                 "A folder of other files is refused, and nothing is added to it.";
-            folder::temporary_files_of_an_interrupted_write_are_ignored [Persistence]
+            folder::temporary_files_of_an_interrupted_write_are_ignored [Files]
                 "Temporary files of an interrupted write are never taken for finished ones, and are removed.";
-            folder::kept_tails_are_left_alone [Persistence]
+            folder::kept_tails_are_left_alone [Files]
                 "What an earlier opening cut off and kept is left where it is.";
             folder::two_stores_share_nothing [Persistence]
                 "Two stores in two folders share nothing.";
-            folder::a_new_store_on_a_read_only_disk_is_refused [Persistence, RecordingDisk]
+            folder::a_new_store_on_a_read_only_disk_is_refused [Files, RecordingDisk]
                 "A new store on a read-only disk is refused with the reason.";
-            folder::a_disk_that_turns_read_only_fails_writes_and_not_reads [SurvivesProcess, RecordingDisk]
+            folder::a_disk_that_turns_read_only_fails_writes_and_not_reads [Files, SurvivesProcess, RecordingDisk]
                 "On a disk that became read-only writes fail, reads go on, and no file changes.";
 
             // Threads.

@@ -32,13 +32,13 @@ impl fmt::Display for Sabotage {
 }
 
 impl Sabotage {
-    /// What can be left out of this subject: the syncs of any that keeps its data, and the rules that it names.
+    /// What can be left out of this subject: the syncs of any that has files, and the rules that it names.
     ///
     /// Rules can only be left out with the feature `sabotage`; without it, none is listed.
     #[must_use]
     pub fn all_of(subject: &Subject) -> Vec<Self> {
         let mut all = Vec::new();
-        if subject.persists() {
+        if subject.has_files() {
             all.extend([Self::FileSyncs, Self::FolderSyncs]);
         }
         if cfg!(feature = "sabotage") {

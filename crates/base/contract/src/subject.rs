@@ -26,6 +26,8 @@ pub struct Subject {
     versions: Option<u64>,
     /// How many bytes a batch may have, if it says so.
     batch_limit: Option<usize>,
+    /// Whether its data is with a service, and not in its folder.
+    is_elsewhere: bool,
     open: Arc<Opener>,
     rules: Vec<Rule>,
     allowances: Vec<Allowance>,
@@ -86,6 +88,7 @@ impl Subject {
             capabilities: BTreeSet::from(Capability::ALL),
             versions: None,
             batch_limit: None,
+            is_elsewhere: false,
             open: Arc::new(open),
             rules: Vec::new(),
             allowances: Vec::new(),
@@ -132,6 +135,15 @@ impl Subject {
         self
     }
 
+    /// Says that the store's data is with a service, such as a cluster of other machines, and not in the folder that it
+    /// is opened in. It has no files to damage and no lock: several processes may have it open at once, and each sees
+    /// what the others write. What survives a crash is then up to the service.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        self.is_elsewhere = true;
+        self
+    }
+
     /// Opens the store in the folder `dir` of `disk`.
     ///
     /// # Errors
@@ -157,6 +169,12 @@ impl Subject {
     #[must_use]
     pub fn persists(&self) -> bool {
         self.durability > Durability::Never
+    }
+
+    /// Whether what is left of it then lies in files of its own, in its folder.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        self.persists() && !self.is_elsewhere
     }
 
     /// Whether it has this capability.
@@ -202,6 +220,7 @@ impl fmt::Debug for Subject {
             .field("capabilities", &self.capabilities)
             .field("versions", &self.versions)
             .field("batch_limit", &self.batch_limit)
+            .field("is_elsewhere", &self.is_elsewhere)
             .field("rules", &self.rules)
             .field("allowances", &self.allowances)
             .finish_non_exhaustive()

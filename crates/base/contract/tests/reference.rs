@@ -4,7 +4,7 @@
 mod engines;
 
 use engines::{LogEngine, MapEngine, Options, late, ledger};
-use logladder_contract::{Allowed, Subject};
+use logladder_contract::{Allowed, Subject, Verdict, bit_flips, crash, cuts, faults, run_cases};
 use logladder_disk::sabotage::Rule;
 use logladder_engine::SyncPolicy;
 
@@ -78,4 +78,20 @@ mod that_writes_later {
     }
 
     logladder_contract::contract!(subject);
+}
+
+/// What is asked of any store that keeps its data is asked of one that keeps it elsewhere, and nothing about files is.
+#[test]
+fn a_store_that_is_elsewhere_is_asked_everything_but_what_is_about_files() {
+    let at_home = Subject::of::<ledger::Ledger>(ledger::Options::default());
+    let elsewhere = at_home.clone().elsewhere();
+    assert!(at_home.has_files() && elsewhere.persists() && !elsewhere.has_files());
+    for (one, other) in run_cases(&at_home).iter().zip(run_cases(&elsewhere)) {
+        let is_about_files = matches!(other.verdict, Verdict::NotApplicable("it has no files"));
+        assert!(is_about_files || one.verdict == other.verdict, "{other}");
+        assert!(!is_about_files || ["folder", "reads"].contains(&other.theme), "{other}");
+    }
+    assert_eq!(crash::crash_images(&elsewhere).unwrap().images, 0);
+    assert_eq!(faults(&elsewhere).unwrap().faults, 0);
+    assert_eq!(bit_flips(&elsewhere).unwrap().tried + cuts(&elsewhere).unwrap().tried, 0);
 }

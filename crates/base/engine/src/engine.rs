@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use crate::{
-    Atomic, Backup, Changes, Collections, Compact, Durability, Expire, History, Iterate, Repair, Result,
-    Stats,
+    Atomic, Backup, Changes, Cluster, Collections, Compact, Durability, Expire, History, Iterate, Repair,
+    Result, Stats,
 };
 
 /// A key-value store.
@@ -184,6 +184,11 @@ pub trait Engine: Send + Sync {
 
     /// A copy of the store while it is in use, if the stage can.
     fn as_backup(&self) -> Option<&dyn Backup> {
+        None
+    }
+
+    /// The members that keep the store, if there are several.
+    fn as_cluster(&self) -> Option<&dyn Cluster> {
         None
     }
 }

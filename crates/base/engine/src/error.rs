@@ -99,6 +99,27 @@ pub enum Error {
         /// What happened then.
         why: String,
     },
+    /// A write was sent to a cluster, and its answer never came. It may have been done or not, and nobody has tried it a
+    /// second time.
+    OutcomeUnknown {
+        /// What came instead of an answer.
+        why: String,
+    },
+    /// No majority of a cluster's members could be reached in time. Nothing was changed.
+    NoQuorum {
+        /// What the members said that were asked, or why they could not be.
+        why: String,
+    },
+    /// A cluster refused, for a reason of its own. Nothing was changed.
+    Cluster {
+        /// What it said.
+        why: String,
+    },
+    /// Others wrote the same keys whenever this was tried. Nothing was changed.
+    Contended {
+        /// What was tried.
+        what: &'static str,
+    },
 }
 
 impl Error {
@@ -191,6 +212,23 @@ impl fmt::Display for Error {
                 f,
                 "the store takes no more writes, because an earlier one failed ({why}): open it again"
             ),
+            Self::OutcomeUnknown { why } => write!(
+                f,
+                "nobody knows whether this write was done, since no answer came ({why}): read what is there before it is \
+                 tried again"
+            ),
+            Self::NoQuorum { why } => write!(
+                f,
+                "no majority of the cluster's members could be reached ({why}); nothing was changed: try again when most \
+                 of them run and reach each other"
+            ),
+            Self::Cluster { why } => write!(f, "the cluster refused: {why}; nothing was changed"),
+            Self::Contended { what } => {
+                write!(
+                    f,
+                    "others wrote the same keys whenever this was tried: {what}; nothing was changed: try again"
+                )
+            }
         }
     }
 }
@@ -267,6 +305,14 @@ mod tests {
             |op| Error::io(op, Path::new("a"), io::Error::from(io::ErrorKind::AlreadyExists)).to_string();
         assert!(taken("make the folder").ends_with("not a folder stands there: name another"));
         assert!(taken("create").ends_with("find out which, then open the store again"));
+    }
+
+    #[test]
+    fn a_write_without_an_answer_is_told_from_one_that_was_not_done() {
+        let unknown = Error::OutcomeUnknown { why: "5 s have passed".into() }.to_string();
+        assert!(unknown.contains("nobody knows") && !unknown.contains("nothing was changed"), "{unknown}");
+        let refused = Error::NoQuorum { why: "connection refused".into() }.to_string();
+        assert!(refused.contains("nothing was changed"), "{refused}");
     }
 
     #[test]

@@ -66,7 +66,12 @@ impl From<Error> for Refusal {
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
             Error::Compacted { .. } => StatusCode::GONE,
-            Error::Poisoned { .. } | Error::Locked { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Poisoned { .. } | Error::Locked { .. } | Error::NoQuorum { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            // What stands behind this server did not answer in time.
+            Error::OutcomeUnknown { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Error::Contended { .. } => StatusCode::CONFLICT,
             Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 StatusCode::INSUFFICIENT_STORAGE
             }

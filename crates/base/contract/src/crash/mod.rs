@@ -86,7 +86,7 @@ impl CrashSummary {
 impl fmt::Display for CrashSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.scripts == 0 {
-            return f.write_str("no crash images: it keeps nothing");
+            return f.write_str("no crash images: it has no files");
         }
         let Self { scripts, operations, images, whole, torn, unsynced, dropped, zeroed, .. } = self;
         write!(
@@ -126,7 +126,7 @@ pub fn crash_images_of(
     forgotten: Option<Filter>,
 ) -> Result<CrashSummary, Box<Violation>> {
     let mut summary = CrashSummary::default();
-    if !subject.persists() {
+    if !subject.has_files() {
         return Ok(summary);
     }
     for script in scripts {

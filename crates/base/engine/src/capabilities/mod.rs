@@ -4,6 +4,7 @@
 mod atomic;
 mod backup;
 mod changes;
+mod cluster;
 mod collections;
 mod compact;
 mod expire;
@@ -13,6 +14,7 @@ mod iterate;
 pub use atomic::{Atomic, Batch, Write};
 pub use backup::Backup;
 pub use changes::{Change, Changes, Position, VisitChange};
+pub use cluster::{Cluster, Member, MemberState};
 pub use collections::{Collections, check_collection, collection_and_member, split_at_collection};
 pub use compact::{Compact, Compacted};
 pub use expire::{Expire, Expiry};
