@@ -1,6 +1,7 @@
 //! `test`, `ci`, `book` and `doctor`: the workspace checked by its own tools.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -11,9 +12,52 @@ use crate::style::{BAD, GOOD, HEADING};
 /// Runs every test, and first gets what they need beside Rust.
 pub(crate) fn test() -> Result<()> {
     get_tools();
-    cargo(&["test", "--workspace"], &[])?;
+    cargo(&in_workspace(has_protoc() && has_etcd(), &["test"], &[]), &[])?;
     // By themselves: the feature changes what hash-log's locks are, for everything that is built with it.
-    cargo(&["test", "--package", "logladder-hash-log", "--features", "shuttle", "--test", "schedules"], &[])
+    cargo(&["test", "--package", "logladder-hash-log", "--features", "shuttle", "--test", "schedules"], &[])?;
+    // By themselves: stage 9 is in the frontends only if it is asked for.
+    test_stage_9()
+}
+
+/// The package of stage 9, whose build needs [`PROTOC`].
+const STAGE_9: &str = "logladder-etcd";
+
+/// The frontend with stage 9 in it.
+const WITH_STAGE_9: [&str; 4] = ["--package", "logladder-cli", "--features", "etcd"];
+
+/// A command of cargo for the whole workspace, or for all of it but stage 9. `rest` stands behind.
+fn in_workspace<'a>(with_stage_9: bool, command: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
+    let without: &[&str] = if with_stage_9 { &[] } else { &["--exclude", STAGE_9] };
+    [command, &["--workspace"], without, rest].concat()
+}
+
+/// Tests the frontend with stage 9 in it, or says what of stage 9 was not tested.
+fn test_stage_9() -> Result<()> {
+    if has_protoc() && has_etcd() {
+        return cargo(&[&["test"], &WITH_STAGE_9[..], &["--test", "etcd"]].concat(), &[]);
+    }
+    anstream::eprintln!(
+        "{BAD}not tested: {STAGE_9}, and `logladder` with the feature etcd{BAD:#}, because they need protoc, its include \
+         files and etcd; to have them, as root: `apt-get update && apt-get install {} etcd-server`",
+        PROTOC.join(" ")
+    );
+    Ok(())
+}
+
+fn has_etcd() -> bool {
+    has("etcd", &["--version"])
+}
+
+/// The packages of Debian and its kin that building stage 9 needs: the compiler, and the files that etcd's include.
+const PROTOC: [&str; 2] = ["protobuf-compiler", "libprotobuf-dev"];
+
+/// Whether stage 9 can be built: `protoc` is there, and the files that come with it.
+fn has_protoc() -> bool {
+    let given = std::env::var_os("PROTOC_INCLUDE").map(PathBuf::from);
+    let usual = ["/usr/include", "/usr/local/include", "/opt/homebrew/include"].map(PathBuf::from);
+    let mut places = given.into_iter().chain(usual);
+    has("protoc", &["--version"])
+        && places.any(|place| place.join("google/protobuf/descriptor.proto").exists())
 }
 
 /// A program that tests or benches use, and where it comes from.
@@ -29,7 +73,7 @@ struct Tool {
     without: &'static str,
 }
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 7] = [
     Tool {
         name: "strace",
         arguments: &["--version"],
@@ -43,6 +87,27 @@ const TOOLS: [Tool; 4] = [
         package: "curl",
         needed_for: "the test that replays the page on HTTP",
         without: "that test will fail",
+    },
+    Tool {
+        name: "protoc",
+        arguments: &["--version"],
+        package: "protobuf-compiler",
+        needed_for: "building stage 9",
+        without: "stage 9 is neither built nor tested",
+    },
+    Tool {
+        name: "etcd",
+        arguments: &["--version"],
+        package: "etcd-server",
+        needed_for: "the tests of stage 9, and `cargo xtask cluster`",
+        without: "stage 9 is not tested",
+    },
+    Tool {
+        name: "etcdctl",
+        arguments: &["version"],
+        package: "etcd-client",
+        needed_for: "looking into the servers of stage 9",
+        without: "nothing is missed by the tests",
     },
     Tool {
         name: "redis-cli",
@@ -64,7 +129,10 @@ const TOOLS: [Tool; 4] = [
 /// password. Where it is not, this says how.
 fn get_tools() {
     let missing = || TOOLS.iter().filter(|tool| !has(tool.name, tool.arguments));
-    let packages: Vec<&str> = missing().map(|tool| tool.package).collect();
+    let mut packages: Vec<&str> = missing().map(|tool| tool.package).collect();
+    if !has_protoc() {
+        packages.extend(PROTOC);
+    }
     if !cfg!(target_os = "linux") || packages.is_empty() {
         return;
     }
@@ -106,19 +174,25 @@ pub(crate) fn book() -> Result<()> {
 
 /// What the continuous integration runs. Ends at the first step that fails.
 pub(crate) fn ci() -> Result<()> {
+    // Before the first build: stage 9 needs some for that.
+    get_tools();
+    let strict = ["--all-targets", "--", "-D", "warnings"];
     step("format", || cargo(&["fmt", "--all", "--check"], &[]))?;
-    step("lints", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]))?;
+    step("lints", || cargo(&in_workspace(has_protoc(), &["clippy"], &strict), &[]))?;
+    if has_protoc() {
+        step("lints with stage 9", || cargo(&[&["clippy"], &WITH_STAGE_9[..], &strict].concat(), &[]))?;
+    }
     step("lints of the schedules", || {
         let schedules = ["--package", "logladder-hash-log", "--features", "shuttle", "--test", "schedules"];
         cargo(&[&["clippy"], &schedules[..], &["--", "-D", "warnings"]].concat(), &[])
     })?;
     step("documentation", || {
-        cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+        cargo(&in_workspace(has_protoc(), &["doc"], &["--no-deps"]), &[("RUSTDOCFLAGS", "-D warnings")])
     })?;
     step("book", book)?;
     // The README's own command, by its own name.
     step("tests", || cargo(&["xtask", "test"], &[]))?;
-    step("benches, once through", || cargo(&["bench", "--workspace", "--", "--test"], &[]))?;
+    step("benches, once through", || cargo(&in_workspace(has_protoc(), &["bench"], &["--", "--test"]), &[]))?;
     step("climb", || cargo(&["xtask", "climb", "--seconds", "15"], &[]))
 }
 

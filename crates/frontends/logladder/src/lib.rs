@@ -46,6 +46,11 @@ pub use logladder_write_behind as write_behind;
 /// Stage 7: an index over log segments, with compaction.
 pub use logladder_hash_log as hash_log;
 
+/// Stage 9: the same trait over a replicated cluster. It is not in the table of stages: it is opened by the addresses of
+/// machines, and not in a folder.
+#[cfg(feature = "etcd")]
+pub use logladder_etcd as etcd;
+
 /// Typed documents over any engine.
 pub use logladder_json as json;
 
