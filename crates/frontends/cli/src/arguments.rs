@@ -35,7 +35,7 @@ Exit codes:
   5  this stage cannot do that; others can"#;
 
 /// Which store, and how it is opened.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct StoreArguments {
     /// The stage, by name or number [default: that of the store in the folder, or hash-log]
     #[arg(long, global = true, value_name = "NAME|N", env = "LOGLADDER_STAGE", hide_env_values = true)]
@@ -68,6 +68,9 @@ pub(crate) struct StoreArguments {
     /// How long to wait for a store that another process has open
     #[arg(long, global = true, value_name = "TIME", default_value = "2s", value_parser = bytes::duration)]
     pub(crate) wait: Duration,
+    #[cfg(feature = "etcd")]
+    #[command(flatten)]
+    pub(crate) cluster: crate::cluster::ClusterArguments,
     /// Print JSON, a line for each thing; `set` takes its value as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -169,12 +169,8 @@ pub(crate) struct Restore {
 impl Restore {
     /// A backup is a store, and restoring it is a backup of that into the folder of the store.
     pub(crate) fn run(&self, arguments: &StoreArguments) -> Result<Answer> {
-        let backup = StoreArguments {
-            stage: arguments.stage.clone(),
-            dir: self.from.clone(),
-            sync: Some(SyncPolicy::Never),
-            ..*arguments
-        };
+        let backup =
+            StoreArguments { dir: self.from.clone(), sync: Some(SyncPolicy::Never), ..arguments.clone() };
         let engine = backup.open()?;
         store::backup(&*engine)?.backup(&arguments.dir)?;
         engine.close()?;

@@ -1,7 +1,7 @@
 //! `logladder`: any stage of the ladder from a terminal or a script.
 //!
 //! ```text
-//!   arguments ──► store (which stage, which folder) ──► a command: keys, watch, transfer, care, inspect, repl, serve, bench
+//!   arguments ──► store (which stage, which folder or cluster) ──► a command: keys, watch, transfer, care, inspect, repl, serve, bench
 //!                                                           │
 //!                         outcome (exit code) ◄─────────────┘        bytes: how keys and values are typed and shown
 //! ```
@@ -13,6 +13,7 @@ mod arguments;
 mod bench;
 mod bytes;
 mod care;
+mod cluster;
 mod inspect;
 mod keys;
 mod outcome;

@@ -12,6 +12,7 @@ use logladder::{Engine, Error, Open, STAGES, Stage, SyncPolicy, hash_log, replay
 use logladder_engine::{Backup, Changes, Compact, Expire, History, Iterate};
 
 use crate::arguments::StoreArguments;
+use crate::cluster::STAGE_IN_A_CLUSTER;
 use crate::outcome::Refusal;
 use crate::owner::owner_of;
 use crate::remark;
@@ -67,6 +68,9 @@ impl StoreArguments {
     ///
     /// As [`open_or_make`](Self::open_or_make).
     pub(crate) fn open_with(&self, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+        if self.is_in_a_cluster() {
+            return self.open_in_the_cluster();
+        }
         let stage = self.stage()?;
         let engine =
             self.wait_for(|| open_stage(stage, RealDisk::shared(), &self.dir, sync, self.versions))?;
@@ -82,6 +86,9 @@ impl StoreArguments {
     ///
     /// As [`open_or_make`](Self::open_or_make).
     pub(crate) fn open_saying(&self, say: impl Fn(News)) -> Result<Box<dyn Engine>> {
+        if self.is_in_a_cluster() {
+            return self.open_in_the_cluster();
+        }
         let (stage, sync, versions) = (self.stage()?, self.sync.unwrap_or_default(), self.versions);
         let mut replayed = None;
         let engine: Box<dyn Engine> = self.wait_for(|| {
@@ -130,7 +137,7 @@ impl StoreArguments {
     ///
     /// The folder is not there, or empty.
     pub(crate) fn must_be_there(&self) -> Result<()> {
-        if self.stage()?.name == STAGE_WITHOUT_FILES {
+        if self.is_in_a_cluster() || self.stage()?.name == STAGE_WITHOUT_FILES {
             return Ok(());
         }
         let dir = self.dir.display();
@@ -174,6 +181,10 @@ impl News {
 ///
 /// There is none.
 pub(crate) fn find(name: &str) -> Result<&'static Stage> {
+    if STAGE_IN_A_CLUSTER.contains(&name) {
+        let what = "a store of stage etcd lies in no folder: etcdctl looks after its cluster".to_owned();
+        return Err(Refusal::Lacks(what).into());
+    }
     logladder::stage(name).ok_or_else(|| {
         let all: Vec<String> =
             STAGES.iter().map(|stage| format!("{} {}", stage.number, stage.name)).collect();

@@ -2,7 +2,7 @@
 //!
 //! The store is open only while it is looked at, so that other processes can write to it in between, and it is looked
 //! at only if one of its files has changed, or some seconds have passed. A process that keeps it open, such as a server,
-//! shows its changes itself.
+//! shows its changes itself. One in a cluster stays open: others write to it all the same.
 
 mod remote;
 
@@ -65,6 +65,9 @@ impl Watch {
         }
         let mut engine = arguments.open().map_err(with_the_way_to_a_server)?;
         let mut position = self.begin(&*engine)?;
+        if arguments.is_in_a_cluster() {
+            return self.follow(&*engine, position, &mut printer);
+        }
         loop {
             position = printer.show(&*engine, position)?;
             engine.close()?;
@@ -73,6 +76,19 @@ impl Watch {
                 return Ok(Answer::Yes);
             }
             engine = open_when_changed(arguments)?;
+        }
+    }
+
+    /// Follows a store that others can write to while it is open here.
+    fn follow(&self, engine: &dyn Engine, from: Position, printer: &mut Printer<'_>) -> Result<Answer> {
+        let mut position = from;
+        loop {
+            position = printer.show(engine, position)?;
+            printer.out.flush()?;
+            if printer.has_enough() || self.no_follow {
+                return Ok(Answer::Yes);
+            }
+            thread::sleep(INTERVAL);
         }
     }
 

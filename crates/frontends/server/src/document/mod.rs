@@ -20,7 +20,7 @@ pub(crate) use self::parameters::{
 pub(crate) use self::refused::{RefusedBody, RefusedFull, RefusedRequest, RefusedWrite};
 use crate::answer::json;
 use crate::app::App;
-use crate::routes::{changes, keys, lists, plain, state};
+use crate::routes::{changes, cluster, keys, lists, plain, state};
 
 /// The name of the token among the ways to be let in.
 const TOKEN: &str = "token";
@@ -41,6 +41,7 @@ const TOKEN: &str = "token";
         lists::batch,
         changes::changes,
         state::stats,
+        cluster::cluster,
         state::compact,
         state::sync,
         state::metrics,

@@ -1,6 +1,7 @@
 //! The routes: which path does what.
 
 pub(crate) mod changes;
+pub(crate) mod cluster;
 pub(crate) mod keys;
 pub(crate) mod lists;
 pub(crate) mod plain;
@@ -32,6 +33,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/batch", post(lists::batch))
         .route("/v1/changes", get(changes::changes))
         .route("/v1/stats", get(state::stats))
+        .route("/v1/cluster", get(cluster::cluster))
         .route("/v1/compact", post(state::compact))
         .route("/v1/sync", post(state::sync))
         .route("/metrics", get(state::metrics))
@@ -46,12 +48,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// The path as the metrics name it: without the key, so that there are only so many.
 pub(crate) fn label(path: &str) -> &'static str {
     const WITH_KEY: [&str; 4] = ["/get/", "/del/", "/delete/", "/v1/keys/"];
-    const OTHERS: [&str; 11] = [
+    const OTHERS: [&str; 12] = [
         "/set",
         "/v1/keys",
         "/v1/batch",
         "/v1/changes",
         "/v1/stats",
+        "/v1/cluster",
         "/v1/compact",
         "/v1/sync",
         "/metrics",

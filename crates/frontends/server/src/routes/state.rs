@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::capability::Capability;
 use crate::document::{RefusedFull, RefusedRequest};
 use crate::request::Parameters;
+use crate::routes::cluster::{ClusterInShort, in_short};
 
 /// How large the store is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -107,13 +108,21 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Ref
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HealthBody {
     status: &'static str,
+    /// The members behind the store, if there are several. That some do not answer is no reason to end this process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cluster: Option<ClusterInShort>,
 }
 
 /// Whether the process lives.
 #[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "server",
     responses((status = 200, description = "it does", body = HealthBody), RefusedRequest))]
-pub(crate) async fn healthz() -> Response {
-    json(StatusCode::OK, &HealthBody { status: "ok" })
+pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
+    let cluster = match app.engine().as_cluster() {
+        Some(_) => app.run(in_short).await.ok().flatten(),
+        None => None,
+    };
+    json(StatusCode::OK, &HealthBody { status: "ok", cluster })
 }
 
 /// Whether it should get requests: it is not shutting down, and its last write did not fail.
@@ -121,7 +130,7 @@ pub(crate) async fn healthz() -> Response {
     responses((status = 200, description = "it should", body = HealthBody), RefusedRequest))]
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     match app.trouble() {
-        None => Ok(json(StatusCode::OK, &HealthBody { status: "ready" })),
+        None => Ok(json(StatusCode::OK, &HealthBody { status: "ready", cluster: None })),
         Some(trouble) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, trouble)),
     }
 }
