@@ -65,6 +65,8 @@ impl JsonFile {
             object::text_after(&entries, key, value)
         };
         let new = Checksum::of(&text);
+        // At the path of a folder that was moved away, another store may stand by now.
+        self.folder.check_in_place()?;
         self.poison.guard(self.replace_files(&text, new, *present))?;
         *present = new;
         let mut entries = self.entries.write().map_err(|_| Error::panicked())?;
@@ -122,6 +124,7 @@ impl Engine for JsonFile {
     fn sync(&self) -> Result<()> {
         let _one_at_a_time = self.present.lock().map_err(|_| Error::panicked())?;
         self.poison.check()?;
+        self.folder.check_in_place()?;
         match self.options.sync {
             SyncPolicy::Never => self.poison.guard(self.folder.disk().sync_files(self.folder.dir())),
             // Each write was synced before it was acknowledged.

@@ -64,7 +64,7 @@ impl FilePerKey {
     fn remove(&self, name: &str) -> Result<()> {
         let path = self.folder.path(name);
         if self.folder.disk().entry(&path)?.is_none() {
-            return self.folder.check_in_place();
+            return Ok(());
         }
         self.folder.disk().remove(&path)?;
         match self.options.sync {
@@ -110,6 +110,8 @@ impl Engine for FilePerKey {
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
         let _writer = self.writer()?;
+        // At the path of a folder that was moved away, another store may stand by now.
+        self.folder.check_in_place()?;
         let path = self.folder.path(&file_name(key));
         let head = entry_file::head(key, value);
         self.poison.guard(replace(&**self.folder.disk(), &path, &[&head, value], self.options.sync))
@@ -118,11 +120,13 @@ impl Engine for FilePerKey {
     fn delete(&self, key: &[u8]) -> Result<()> {
         limits::check_key(key)?;
         let _writer = self.writer()?;
+        self.folder.check_in_place()?;
         self.poison.guard(self.remove(&file_name(key)))
     }
 
     fn sync(&self) -> Result<()> {
         let _writer = self.writer()?;
+        self.folder.check_in_place()?;
         match self.options.sync {
             SyncPolicy::Never => self.poison.guard(self.folder.disk().sync_files(self.folder.dir())),
             // Each write was synced before it was acknowledged.

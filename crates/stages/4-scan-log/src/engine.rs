@@ -161,6 +161,8 @@ impl Engine for ScanLog {
 
     fn sync(&self) -> Result<()> {
         let _one_at_a_time = self.writer()?;
+        // An open file can be synced after it was removed; but nobody would find it again.
+        self.folder.check_in_place()?;
         match self.options.sync {
             SyncPolicy::Never => self.poison.guard(self.log.sync().and_then(|()| self.checksums.sync())),
             // Each write was synced before it was acknowledged.

@@ -91,7 +91,9 @@ impl Engine for ReplayLog {
 
     /// With [`Persistence::Snapshots`](crate::Persistence::Snapshots) this makes one, if anything has changed.
     fn sync(&self) -> Result<()> {
-        self.store.sync()
+        self.store.sync()?;
+        // It is on the disk. Whoever asks wants to find it there.
+        self.store.folder.check_in_place()
     }
 
     fn stats(&self) -> Result<Stats> {
@@ -108,7 +110,7 @@ impl Engine for ReplayLog {
     /// Ends the threads, then syncs. It also reports a snapshot or a rewrite in the background that failed.
     fn close(mut self: Box<Self>) -> Result<()> {
         self.background.stop()?;
-        self.store.sync()?;
+        self.sync()?;
         self.store.signal.take_failure().map_or(Ok(()), Err)
     }
 
