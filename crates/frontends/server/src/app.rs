@@ -10,6 +10,7 @@ use crate::SharedEngine;
 use crate::answer::Refusal;
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::together::Together;
 
 /// Stages whose `get` reads memory, mapped files included, and takes no lock that is held during file work: a map
 /// (memory, json-file, replay-log) or an index over mapped segments (hash-log). Their gets run on the threads of the network, which
@@ -41,6 +42,8 @@ pub(crate) struct App {
     trouble: Mutex<Option<String>>,
     /// Passed by every write; closed for those of several steps that no other may come between.
     gate: RwLock<()>,
+    /// Writes of several keys, which all pass the gate too.
+    pub(crate) together: Together,
     pub(crate) reads_inline: bool,
     writes_inline: bool,
 }
@@ -67,6 +70,7 @@ impl App {
             watchers: Arc::new(Semaphore::new(options.max_watchers)),
             trouble: Mutex::new(None),
             gate: RwLock::new(()),
+            together: Together::default(),
             engine: Shared(engine),
             options,
         }

@@ -42,6 +42,7 @@ mod redis;
 mod request;
 mod routes;
 mod server;
+mod together;
 mod watchdog;
 
 pub use logs::{LogFormat, start_logging};

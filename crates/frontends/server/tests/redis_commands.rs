@@ -4,7 +4,7 @@
 mod harness;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use harness::redis::{Client, frame, show};
 use harness::{durable, fail_syncs, memory, options, stage};
@@ -108,6 +108,45 @@ fn writes_depend_on_what_is_there_as_in_redis() {
             ("SET a 1 EX", "-ERR syntax error"),
         ]);
         assert!(client.ask("GET text").contains("abc"), "{name}");
+    }
+}
+
+#[test]
+fn who_reads_several_keys_sees_no_half_of_what_writes_several() {
+    const ROUNDS: usize = 400;
+    const KEYS: usize = 40;
+    let servers = ATOMIC.into_iter().flat_map(|name| [(name, stage(name)), (name, durable(name))]);
+    for (name, server) in servers.chain([("json-file", stage("json-file"))]) {
+        let keys: Vec<String> = (0..KEYS).map(|number| format!("key{number}")).collect();
+        let ends = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let write = || {
+                let mut client = server.redis();
+                for round in 0.. {
+                    if ends.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let pairs: Vec<String> = keys.iter().map(|key| format!("{key} {round}")).collect();
+                    assert_eq!(client.ask(&format!("MSET {}", pairs.join(" "))), "OK");
+                    if round % 3 == 0 {
+                        assert_eq!(client.ask(&format!("DEL {}", keys.join(" "))), KEYS.to_string());
+                    }
+                }
+            };
+            scope.spawn(write);
+            let mut client = server.redis();
+            let (all, mut halves) = (keys.join(" "), 0);
+            for _ in 0..ROUNDS {
+                let answer = client.ask(&format!("MGET {all}"));
+                let mut values = answer.trim_matches(['[', ']']).split(' ');
+                let first = values.next();
+                halves += usize::from(!values.all(|value| Some(value) == first));
+                let there = client.ask(&format!("EXISTS {all}"));
+                halves += usize::from(there != "0" && there != KEYS.to_string());
+            }
+            ends.store(true, Ordering::Relaxed);
+            assert_eq!(halves, 0, "{name}");
+        });
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Work {
     None,
     /// As many reads as it names keys.
     Read,
+    /// The same, all of one moment.
+    ReadTogether,
     /// As many writes.
     Write,
     /// A walk over all keys.
@@ -51,7 +53,7 @@ impl Command {
     pub(crate) fn flags(&self) -> &'static [&'static str] {
         match self.work {
             Work::None => &["loading", "stale", "fast"],
-            Work::Read | Work::Walk => &["readonly"],
+            Work::Read | Work::ReadTogether | Work::Walk => &["readonly"],
             Work::Write => &["write", "denyoom"],
         }
     }
@@ -93,7 +95,7 @@ commands! {
     "decrby", 3, Write, ONE_KEY, "string", "1.0.0", counters::decrby, "Takes from a number";
     "del", -2, Write, ALL_KEYS, "generic", "1.0.0", keys::del, "Deletes keys, and says how many were there";
     "echo", 2, None, NO_KEYS, "connection", "1.0.0", client::echo, "Says what it is told";
-    "exists", -2, Read, ALL_KEYS, "generic", "1.0.0", keys::exists, "Says how many of the keys have a value";
+    "exists", -2, ReadTogether, ALL_KEYS, "generic", "1.0.0", keys::exists, "Says how many of the keys have a value";
     "expire", -3, Write, ONE_KEY, "generic", "1.0.0", expiry::expire, "Lets a value end after seconds";
     "expireat", -3, Write, ONE_KEY, "generic", "1.2.0", expiry::expireat, "Lets a value end at a moment, in seconds";
     "expiretime", 2, Read, ONE_KEY, "generic", "7.0.0", expiry::expiretime, "Says at what moment a value ends, in seconds";
@@ -105,7 +107,7 @@ commands! {
     "incrby", 3, Write, ONE_KEY, "string", "1.0.0", counters::incrby, "Adds to a number";
     "info", -1, Walk, NO_KEYS, "server", "1.0.0", about::info, "Says how the server is";
     "keys", 2, Walk, NO_KEYS, "generic", "1.0.0", keys::keys, "Lists the keys that match a pattern";
-    "mget", -2, Read, ALL_KEYS, "string", "1.0.0", strings::mget, "Says the values of several keys";
+    "mget", -2, ReadTogether, ALL_KEYS, "string", "1.0.0", strings::mget, "Says the values of several keys";
     "mset", -3, Write, (1, -1, 2), "string", "1.0.1", strings::mset, "Sets several keys";
     "persist", 2, Write, ONE_KEY, "generic", "2.2.0", expiry::persist, "Lets a value end no more";
     "pexpire", -3, Write, ONE_KEY, "generic", "2.6.0", expiry::pexpire, "Lets a value end after milliseconds";
@@ -122,7 +124,7 @@ commands! {
     "setnx", 3, Write, ONE_KEY, "string", "1.0.0", strings::setnx, "Sets a key that has no value";
     "strlen", 2, Read, ONE_KEY, "string", "2.2.0", strings::strlen, "Says how long a value is";
     "time", 1, None, NO_KEYS, "server", "2.6.0", about::time, "Says what time it is";
-    "touch", -2, Read, ALL_KEYS, "generic", "3.2.1", keys::exists, "Says how many of the keys have a value";
+    "touch", -2, ReadTogether, ALL_KEYS, "generic", "3.2.1", keys::exists, "Says how many of the keys have a value";
     "ttl", 2, Read, ONE_KEY, "generic", "1.0.0", expiry::ttl, "Says how many seconds a value has left";
     "type", 2, Read, ONE_KEY, "generic", "1.0.0", keys::kind, "Says whether a key has a value: all are strings";
     "unlink", -2, Write, ALL_KEYS, "generic", "4.0.0", keys::del, "Deletes keys, and says how many were there";

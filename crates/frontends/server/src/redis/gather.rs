@@ -33,6 +33,8 @@ pub(crate) struct Gathered {
     bytes: usize,
     /// The most bytes that there were at once, for all of which there is memory.
     most: usize,
+    /// Whether some of them are of one command.
+    pub(crate) has_several: bool,
 }
 
 impl Gathered {
@@ -43,6 +45,7 @@ impl Gathered {
     pub(crate) fn clear(&mut self) {
         self.batch.clear();
         self.bytes = 0;
+        self.has_several = false;
     }
 
     /// Whether there is room for so many bytes more. What is larger than a batch has one to itself.

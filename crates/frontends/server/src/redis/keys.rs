@@ -33,9 +33,13 @@ pub(crate) fn del(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refu
             for key in &present {
                 batch.delete(key);
             }
+            let _under_way = turn.port.app.together.begin();
             atomic.write(&batch)?;
         }
-        (keys, _) => keys.iter().try_for_each(|key| engine.delete(key))?,
+        (keys, _) => {
+            let _under_way = turn.port.app.together.begin();
+            keys.iter().try_for_each(|key| engine.delete(key))?;
+        }
     }
     turn.answers.count(present.len());
     Ok(())
@@ -43,11 +47,13 @@ pub(crate) fn del(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refu
 
 /// A key that is named twice counts twice.
 pub(crate) fn exists(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refused> {
-    let mut count = 0;
-    for key in request.parts_from(1) {
-        count += i64::from(turn.engine().get_with(key, &mut |_| ())?);
-    }
-    turn.answers.integer(count);
+    let keys: Vec<&[u8]> = request.parts_from(1).collect();
+    let count = turn.at_one_moment(|turn| {
+        let mut count = 0;
+        turn.engine().get_many(&keys, &mut |_, value| count += usize::from(value.is_some()))?;
+        Ok(count)
+    })?;
+    turn.answers.count(count);
     Ok(())
 }
 

@@ -89,7 +89,11 @@ impl Port {
     pub(crate) fn place_of(&self, work: Work) -> Place {
         match work {
             Work::None => Place::Network,
-            Work::Read => self.reads,
+            // It may have to wait for a write of several keys, and that for the disk.
+            Work::ReadTogether if self.writes != Place::Network && self.app.together.quiet().is_none() => {
+                Place::Thread
+            }
+            Work::Read | Work::ReadTogether => self.reads,
             Work::Write => self.writes,
             Work::Walk => Place::Thread,
         }
@@ -123,6 +127,7 @@ impl Port {
         let engine = self.app.engine();
         let outcome = {
             let _gate = self.app.pass_gate();
+            let _under_way = gathered.has_several.then(|| self.app.together.begin());
             gathered.write(engine)
         };
         gathered.clear();

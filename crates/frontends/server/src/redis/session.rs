@@ -206,6 +206,7 @@ fn is_gathered(command: &Command, request: &Request<'_>, gathered: &Gathered) ->
 
 fn add(command: &Command, request: &Request<'_>, gathered: &mut Gathered) {
     if command.name == "mset" {
+        gathered.has_several = true;
         strings::pairs(request).into_iter().flatten().for_each(|(key, value)| gathered.add(key, value));
     } else {
         gathered.add(request.part(1), request.part(2));

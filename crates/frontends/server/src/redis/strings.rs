@@ -1,7 +1,10 @@
 //! Values: `GET`, `SET` and their kin.
 
+use std::collections::BTreeMap;
+
 use logladder_engine::Batch;
 
+use super::answers::Answers;
 use super::expiry::{self, Unit};
 use super::refusal::Refused;
 use super::request::Request;
@@ -9,6 +12,9 @@ use super::turn::{End, Turn, Update};
 
 /// How long the answer of one command may get before another value is added to it.
 const MOST_ANSWER: usize = 64 << 20;
+
+/// So many keys are looked for before the length of the answer is.
+const AT_ONCE: usize = 64;
 
 pub(crate) fn get(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refused> {
     let answers = &mut *turn.answers;
@@ -19,20 +25,46 @@ pub(crate) fn get(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refu
     Ok(())
 }
 
+/// All values are those of one moment, beside whatever is written through this server.
 pub(crate) fn mget(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refused> {
-    let begin = turn.answers.len();
-    turn.answers.array(request.len() - 1);
-    for key in request.parts_from(1) {
-        let answers = &mut *turn.answers;
-        if !turn.port.app.engine().get_with(key, &mut |value| answers.bulk(value))? {
-            turn.answers.null();
+    let keys: Vec<&[u8]> = request.parts_from(1).collect();
+    turn.at_one_moment(|turn| {
+        let begin = turn.answers.len();
+        turn.answers.array(keys.len());
+        for keys in keys.chunks(AT_ONCE) {
+            // An engine may show the values in any order.
+            let mut values = ValuesInOrder { next: 0, early: BTreeMap::new(), answers: &mut *turn.answers };
+            turn.port.app.engine().get_many(keys, &mut |place, value| values.take(place, value))?;
+            if turn.answers.len() - begin > MOST_ANSWER {
+                let why =
+                    format!("ERR these values are longer than {MOST_ANSWER} bytes together: ask for fewer");
+                return Err(Refused::command(why));
+            }
         }
-        if turn.answers.len() - begin > MOST_ANSWER {
-            let why = format!("ERR these values are longer than {MOST_ANSWER} bytes together: ask for fewer");
-            return Err(Refused::command(why));
+        Ok(())
+    })
+}
+
+/// Values that come in any order, and are answered in that of their places.
+struct ValuesInOrder<'a> {
+    next: usize,
+    early: BTreeMap<usize, Option<Vec<u8>>>,
+    answers: &'a mut Answers,
+}
+
+impl ValuesInOrder<'_> {
+    fn take(&mut self, place: usize, value: Option<&[u8]>) {
+        if place != self.next {
+            self.early.insert(place, value.map(<[u8]>::to_vec));
+            return;
+        }
+        self.answers.value(value);
+        self.next += 1;
+        while let Some(value) = self.early.remove(&self.next) {
+            self.answers.value(value.as_deref());
+            self.next += 1;
         }
     }
-    Ok(())
 }
 
 pub(crate) fn strlen(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refused> {
@@ -170,6 +202,7 @@ pub(crate) fn pairs<'r>(
 pub(crate) fn mset(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refused> {
     let pairs = pairs(request)?;
     let _gate = turn.port.app.pass_gate();
+    let _under_way = turn.port.app.together.begin();
     let engine = turn.engine();
     if let Some(atomic) = engine.as_atomic() {
         let mut batch = Batch::new();

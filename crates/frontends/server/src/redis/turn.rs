@@ -53,6 +53,26 @@ impl<'s> Turn<'s> {
         })
     }
 
+    /// Does what reads several keys so that it sees no half of what another command writes to several. If it is disturbed, what it
+    /// answered is taken back and it begins again, in the end with all writes held up.
+    pub(crate) fn at_one_moment<T>(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        const TRIES: usize = 3;
+        let (app, begin) = (&self.port.app, self.answers.len());
+        for _ in 0..TRIES {
+            let Some(quiet) = app.together.quiet() else { break };
+            let outcome = read(self);
+            if app.together.is_still(quiet) {
+                return outcome;
+            }
+            self.answers.truncate(begin);
+        }
+        let _gate = app.close_gate();
+        read(self)
+    }
+
     /// Sets a key, whatever it has.
     pub(crate) fn set(&self, key: &[u8], value: &[u8], end: End) -> Result<(), Refused> {
         match end {

@@ -120,6 +120,7 @@ pub(crate) async fn batch(
 ) -> Result<Response, Refusal> {
     let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
     let body = request::body(&app.options, &headers, body).await?;
+    let shared = Arc::clone(&app);
     let written = app.write(sync, move |engine| {
         let atomic = engine.as_atomic().ok_or_else(|| Capability::Atomic.lacking(engine))?;
         let body: BatchBody<'_> = request::parse(&body)?;
@@ -135,6 +136,7 @@ pub(crate) async fn batch(
                 }
             }
         }
+        let _under_way = shared.together.begin();
         atomic.write(&batch)?;
         Ok(WrittenBody { written: batch.len() })
     });
