@@ -360,7 +360,7 @@ fn clients_learn_what_they_ask_for_at_their_start() {
         ("CLIENT GETNAME", "\"me\""),
         ("CONFIG GET save appendon*", "[\"appendonly\" \"yes\" \"save\" \"\"]"),
         ("CONFIG GET nothing", "[]"),
-        ("COMMAND INFO get nothing", "[[\"get\" 2 [readonly] 1 1 1] nil]"),
+        ("COMMAND INFO get nothing", "[[\"get\" 2 [readonly] 1 1 1 [] [] [] []] nil]"),
     ]);
     let count: usize = client.ask("COMMAND COUNT").parse().unwrap();
     assert!(count > 40 && client.ask("COMMAND").matches(" [").count() >= count);
@@ -371,6 +371,14 @@ fn clients_learn_what_they_ask_for_at_their_start() {
     for part in ["# Server", "redis_version:7", "logladder_stage:hash-log", "role:master"] {
         assert!(info.contains(part), "{part} in {info}");
     }
+    let number = |name: &str| -> u64 {
+        let text = info.split("\\r\\n").find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        text.unwrap_or_else(|| panic!("{name} in {info}")).parse().unwrap()
+    };
+    assert!(number("connected_clients") == 1 && number("total_connections_received") == 1);
+    assert!(number("total_commands_processed") > 15 && number("uptime_in_seconds") < 3600);
+    #[cfg(target_os = "linux")]
+    assert!((1 << 16..=number("used_memory_rss")).contains(&number("used_memory")), "{info}");
     client.ask("SET a 1");
     let keyspace = client.ask("INFO keyspace");
     assert!(keyspace.contains("db0:keys=1") && !keyspace.contains("Server"), "{keyspace}");

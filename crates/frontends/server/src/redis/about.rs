@@ -24,7 +24,8 @@ pub(crate) fn time(turn: &mut Turn<'_>, _request: &Request<'_>) -> Result<(), Re
 }
 
 pub(crate) fn info(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refused> {
-    const SECTIONS: [&str; 6] = ["server", "clients", "persistence", "stats", "replication", "keyspace"];
+    const SECTIONS: [&str; 7] =
+        ["server", "clients", "memory", "persistence", "stats", "replication", "keyspace"];
     let wants = |section: &str| {
         let mut asked = (1..request.len()).map(|place| {
             let is_all = ["all", "default", "everything"].iter().any(|all| request.is(place, all));
@@ -61,11 +62,14 @@ fn facts(turn: &Turn<'_>, section: &str) -> Result<Vec<(&'static str, String)>, 
             ("process_id", std::process::id().to_string()),
             ("tcp_port", port.address.port().to_string()),
             ("uptime_in_seconds", port.started.elapsed().as_secs().to_string()),
+            ("uptime_in_days", (port.started.elapsed().as_secs() / (24 * 60 * 60)).to_string()),
         ],
         "clients" => vec![
             ("connected_clients", port.metrics.connected().to_string()),
             ("maxclients", port.app.options.max_connections.to_string()),
+            ("blocked_clients", "0".to_owned()),
         ],
+        "memory" => memory(),
         "persistence" => vec![
             ("loading", "0".to_owned()),
             ("aof_enabled", u8::from(engine.durability() > Durability::Never).to_string()),
@@ -81,6 +85,22 @@ fn facts(turn: &Turn<'_>, section: &str) -> Result<Vec<(&'static str, String)>, 
             keys => vec![("db0", format!("keys={keys},expires=0,avg_ttl=0"))],
         },
     })
+}
+
+/// What of the process is in memory, as the system counts it. `used_memory` leaves out mapped files, which the kernel takes back
+/// when it needs the room; nobody here counts what is allocated, as the allocator of Redis does. Nothing, where the system does not say.
+fn memory() -> Vec<(&'static str, String)> {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return Vec::new() };
+    let bytes = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+    };
+    let facts = [("used_memory", "RssAnon"), ("used_memory_rss", "VmRSS")];
+    let mut facts: Vec<_> =
+        facts.into_iter().filter_map(|(name, line)| Some((name, bytes(line)?.to_string()))).collect();
+    facts.push(("maxmemory", "0".to_owned()));
+    facts.push(("maxmemory_policy", "noeviction".to_owned()));
+    facts
 }
 
 /// The settings that a client of Redis may want to know of, as they would be called there.
@@ -168,10 +188,12 @@ fn describe_all(turn: &mut Turn<'_>) {
     }
 }
 
-/// A command as `COMMAND INFO` has it.
+/// A command as `COMMAND INFO` has it since Redis 7. Its classes of permissions, its tips, more on its keys and its subcommands
+/// are empty lists: there is one user, and one server to ask.
 fn describe(turn: &mut Turn<'_>, command: &Command) {
+    const EMPTY: usize = 4;
     let answers = &mut *turn.answers;
-    answers.array(6);
+    answers.array(6 + EMPTY);
     answers.text(command.name);
     answers.integer(i64::from(command.arity));
     answers.array(command.flags().len());
@@ -180,6 +202,7 @@ fn describe(turn: &mut Turn<'_>, command: &Command) {
     for number in [first, last, step] {
         answers.integer(i64::from(number));
     }
+    (0..EMPTY).for_each(|_| answers.array(0));
 }
 
 /// Commands as `COMMAND DOCS` has them.
