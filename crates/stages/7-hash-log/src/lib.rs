@@ -157,6 +157,6 @@ pub use engine::HashLog;
 pub use options::{Compaction, Hints, Options};
 pub use problem::{Problem, Severity};
 pub use read::ValueRef;
-pub use reader::Reader;
+pub use reader::{Reader, segments};
 pub use salvage::{Salvaged, salvage, salvage_with};
 pub use usage::SegmentUsage;

@@ -28,7 +28,7 @@ use crate::segment::Segment;
 use crate::snapshot::Snapshot;
 use crate::sync::{ArcSwap, Mutex, MutexGuard};
 use crate::tail::TailSegment;
-use crate::usage::Usage;
+use crate::usage::{SegmentUsage, Usage};
 
 /// So often the writer may remove a segment while it is looked for.
 const OVERTAKEN: usize = 100;
@@ -161,6 +161,24 @@ impl Reader {
         // It is replaced as a whole, so a panic cannot have left it half-changed.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How much of each segment of the store in `dir` is of use, by number, whoever has it open. Nothing is locked, and no file is
+/// changed or added.
+///
+/// # Errors
+///
+/// As [`Reader::open`].
+pub fn segments(dir: &Path) -> Result<Vec<SegmentUsage>> {
+    let reader = Reader::open(dir, Options::default())?;
+    let mut usage = reader.catalog.load().usage();
+    let path = reader.dir.join(MANIFEST);
+    let growing = Manifest::decode(&path, &reader.seen().manifest)?.tail;
+    // To a reader, each segment is as it was.
+    for segment in &mut usage {
+        segment.is_sealed = !growing.contains(&segment.id);
+    }
+    Ok(usage)
 }
 
 /// The store of this moment.

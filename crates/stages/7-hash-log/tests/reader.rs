@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use logladder_contract::{Deed, WatchedDisk};
 use logladder_disk::{OpenOn, RecordingDisk};
 use logladder_engine::{Atomic, Batch, Compact, Engine, Error, Open};
-use logladder_hash_log::{Compaction, HashLog, Options, Reader};
+use logladder_hash_log::{Compaction, HashLog, Options, Reader, segments};
 
 const DIR: &str = "/store";
 
@@ -155,4 +155,23 @@ fn a_folder_without_a_store_is_refused_and_gets_no_file() {
     assert!(matches!(refused, Err(Error::ForeignStore { .. })), "{refused:?}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     assert!(Reader::open(&dir.path().join("absent"), Options::default()).is_err());
+}
+
+#[test]
+fn the_segments_are_told_from_outside_as_their_writer_tells_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = HashLog::open(dir.path(), options()).unwrap();
+    for round in 0..3_u8 {
+        for key in 0..7_u8 {
+            store.set(&[key], &[round; 40]).unwrap();
+        }
+    }
+    store.delete(&[3]).unwrap();
+    let told = store.segments();
+    assert!(told.iter().any(|segment| segment.is_sealed) && told.iter().any(|segment| !segment.is_sealed));
+    assert_eq!(segments(dir.path()).unwrap(), told);
+    Box::new(store).close().unwrap();
+    let closed = segments(dir.path()).unwrap();
+    assert!(closed.iter().all(|segment| segment.is_sealed));
+    assert_eq!(closed.len(), told.len());
 }
