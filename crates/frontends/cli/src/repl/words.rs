@@ -41,6 +41,8 @@ pub(super) fn parse(line: &str) -> Result<Option<Deed>, String> {
             }
             Deed::Set(key, value_of(value)?)
         }
+        // What stands behind the key is left aside, as in the program that had this word.
+        "db_get" if !rest.is_empty() => Deed::Get(first_word(rest)?.0),
         "db_get" | "get" => Deed::Get(only_key(name, rest)?),
         "del" => Deed::Del(only_key(name, rest)?),
         "scan" if rest.is_empty() => Deed::Scan(Vec::new()),
@@ -115,13 +117,26 @@ mod tests {
         assert_eq!(set("set 'a key' v").0, "a key");
         assert_eq!(parse("get b\"\\xff\""), Ok(Some(Deed::Get(vec![0xff]))));
         assert_eq!(parse("  "), Ok(None));
+        for line in ["db_get 2", "db_get 2 '{\"name\": \"bob\"}", "db_get 2 '{\"name\": \"bob\"}'"] {
+            assert_eq!(parse(line), Ok(Some(Deed::Get(b"2".to_vec()))), "{line}");
+        }
     }
 
     #[test]
     fn a_line_that_cannot_be_understood_says_why() {
-        for line in
-            ["set", "set 1", "get", "get 1 2", "del", "fetch 1", "set 1 'open", "set 'open 1", "db_get 2 '{}"]
-        {
+        for line in [
+            "set",
+            "set 1",
+            "get",
+            "get 1 2",
+            "del",
+            "fetch 1",
+            "set 1 'open",
+            "set 'open 1",
+            "db_get",
+            "db_get 'open",
+            "get 2 '{}",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
         assert!(NAMES.iter().all(|name| !matches!(parse(name), Err(why) if why.contains("no command"))));
