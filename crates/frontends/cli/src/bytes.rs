@@ -89,6 +89,11 @@ pub(crate) fn as_json(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// Text as a JSON string, whatever it says.
+pub(crate) fn as_json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// `12345678` as `12,345,678`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();

@@ -1,16 +1,17 @@
 //! `compact`, `check`, `backup` and `restore`: looking after a store.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::ProgressBar;
 use logladder::disk::RealDisk;
 use logladder::{Stage, SyncPolicy, hash_log};
 
 use crate::arguments::StoreArguments;
-use crate::bytes::count;
+use crate::bytes::{as_json_text, count};
 use crate::keys::{Listing, for_each_entry};
 use crate::outcome::{Answer, Refusal};
 use crate::{remark, store};
@@ -25,7 +26,7 @@ pub(crate) struct Compact {}
 impl Compact {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
         let Self {} = self;
-        let engine = arguments.open()?;
+        let engine = arguments.open_to_change()?;
         let gained = store::compact(&*engine)?.compact()?;
         engine.close()?;
         let (removed, written) = (gained.files_removed, gained.files_written);
@@ -77,8 +78,15 @@ fn check_files(arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer
         hash_log::check_with(RealDisk::shared(), &arguments.dir, &mut |progress| show(&bar, &progress))
     })?;
     bar.finish_and_clear();
-    for problem in &report.problems {
-        writeln!(out, "{problem}")?;
+    print_problems(&report.problems, arguments, out)?;
+    if arguments.json {
+        let hash_log::CheckReport { files, bytes, records, keys, .. } = report;
+        let is_healthy = report.worst() < Some(hash_log::Severity::Unfinished);
+        writeln!(
+            out,
+            r#"{{"healthy":{is_healthy},"files":{files},"bytes":{bytes},"records":{records},"keys":{keys}}}"#
+        )?;
+        return Ok(if is_healthy { Answer::Yes } else { Answer::No });
     }
     let (files, bytes) = (count(report.files), count(report.bytes));
     let (records, keys) = (count(report.records), count(report.keys));
@@ -99,7 +107,7 @@ fn check_files(arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer
     Ok(Answer::No)
 }
 
-fn salvage(arguments: &StoreArguments, into: &std::path::Path, out: &mut dyn Write) -> Result<Answer> {
+fn salvage(arguments: &StoreArguments, into: &Path, out: &mut dyn Write) -> Result<Answer> {
     let bar = ProgressBar::new(0);
     let options = store::hash_log_options(arguments.versions);
     let salvaged = arguments.wait_for(|| {
@@ -107,12 +115,34 @@ fn salvage(arguments: &StoreArguments, into: &std::path::Path, out: &mut dyn Wri
         hash_log::salvage_with(disk, &arguments.dir, into, options, &mut |progress| show(&bar, &progress))
     })?;
     bar.finish_and_clear();
-    for problem in &salvaged.problems {
-        writeln!(out, "{problem}")?;
+    print_problems(&salvaged.problems, arguments, out)?;
+    if arguments.json {
+        let hash_log::Salvaged { records, keys, .. } = salvaged;
+        writeln!(out, r#"{{"records":{records},"keys":{keys}}}"#)?;
+        return Ok(Answer::Yes);
     }
     let (records, keys) = (count(salvaged.records), count(salvaged.keys));
     writeln!(out, "{records} records done again, {keys} keys in {}", into.display())?;
     Ok(Answer::Yes)
+}
+
+/// A line each.
+fn print_problems(
+    problems: &[hash_log::Problem],
+    arguments: &StoreArguments,
+    out: &mut dyn Write,
+) -> Result<()> {
+    for problem in problems {
+        if arguments.json {
+            let hash_log::Problem { severity, path, offset, what, .. } = problem;
+            let [severity, file, what] = [severity.to_string(), path.display().to_string(), what.clone()]
+                .map(|text| as_json_text(&text));
+            writeln!(out, r#"{{"severity":{severity},"file":{file},"offset":{offset},"problem":{what}}}"#)?;
+        } else {
+            writeln!(out, "{problem}")?;
+        }
+    }
+    Ok(())
 }
 
 fn show(bar: &ProgressBar, progress: &hash_log::Progress<'_>) {
@@ -129,13 +159,22 @@ fn read_everything(stage: &Stage, arguments: &StoreArguments, out: &mut dyn Writ
         Ok(keys)
     };
     match read() {
+        Ok(keys) if arguments.json => {
+            writeln!(out, r#"{{"healthy":true,"keys":{keys}}}"#)?;
+            Ok(Answer::Yes)
+        }
         Ok(keys) => {
             writeln!(out, "{} keys read by opening the store of stage {}", count(keys), stage.name)?;
             writeln!(out, "healthy")?;
             Ok(Answer::Yes)
         }
         Err(error) if matches!(error.downcast_ref(), Some(logladder::Error::Corrupt { .. })) => {
-            writeln!(out, "{error}")?;
+            if arguments.json {
+                let what = as_json_text(&error.to_string());
+                writeln!(out, r#"{{"healthy":false,"problem":{what}}}"#)?;
+            } else {
+                writeln!(out, "{error}")?;
+            }
             Ok(Answer::No)
         }
         Err(error) => Err(error),
@@ -151,6 +190,8 @@ pub(crate) struct Backup {
 
 impl Backup {
     pub(crate) fn run(&self, arguments: &StoreArguments) -> Result<Answer> {
+        let what = "a copy is made in a folder that is not there yet or is empty";
+        must_be_empty(&self.into, &format!("{what}: name another, or move this one away"))?;
         let engine = arguments.open()?;
         store::backup(&*engine)?.backup(&self.into)?;
         engine.close()?;
@@ -171,10 +212,28 @@ impl Restore {
     pub(crate) fn run(&self, arguments: &StoreArguments) -> Result<Answer> {
         let backup =
             StoreArguments { dir: self.from.clone(), sync: Some(SyncPolicy::Never), ..arguments.clone() };
+        let what = "a store is restored into a folder that is not there yet or is empty";
+        must_be_empty(&arguments.dir, &format!("{what}: name another with --dir, or move this one away"))?;
         let engine = backup.open()?;
         store::backup(&*engine)?.backup(&arguments.dir)?;
         engine.close()?;
         remark(&format!("restored into {}", arguments.dir.display()));
         Ok(Answer::Yes)
+    }
+}
+
+/// # Errors
+///
+/// Something is in the folder, and `remedy` says what to do; or the system does not let us look.
+fn must_be_empty(dir: &Path, remedy: &str) -> Result<()> {
+    let name = dir.display();
+    let found = match fs::read_dir(dir) {
+        Ok(mut entries) => entries.next().transpose(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => Err(error),
+    };
+    match found.with_context(|| format!("cannot look into {name}"))? {
+        None => Ok(()),
+        Some(_) => Err(Refusal::Store(format!("{name} is not empty; {remedy}; nothing was changed")).into()),
     }
 }

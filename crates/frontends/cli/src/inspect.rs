@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use logladder::disk::RealDisk;
-use logladder::{Engine, Field, Open, hash_log};
+use logladder::{Field, hash_log};
 
 use crate::arguments::StoreArguments;
-use crate::bytes::count;
+use crate::bytes::{as_json_text, count};
 use crate::outcome::{Answer, Refusal};
+use crate::store::STAGE_WITHOUT_FILES;
 
 /// Bytes on a line of the dump.
 const WIDTH: usize = 16;
@@ -32,6 +33,10 @@ pub(crate) struct Inspect {
 impl Inspect {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
         arguments.must_be_there()?;
+        if arguments.stage()?.name == STAGE_WITHOUT_FILES {
+            let what = format!("stage {STAGE_WITHOUT_FILES} has no files to look at");
+            return Err(Refusal::Lacks(what).into());
+        }
         match &self.file {
             None => list(arguments, out)?,
             Some(file) => self.describe(file, arguments, out)?,
@@ -46,7 +51,9 @@ impl Inspect {
         out: &mut dyn Write,
     ) -> Result<()> {
         let path = arguments.dir.join(file);
-        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = fs::read(&path).with_context(|| {
+            format!("cannot read {}; `inspect` without a name lists the files of the store", path.display())
+        })?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let stage = arguments.stage()?;
         let fields = stage.describe(&name, &bytes);
@@ -56,9 +63,13 @@ impl Inspect {
         }
         let mut shown = fields.iter().filter(|field| field.bytes.start >= self.from);
         for field in shown.by_ref().take(self.limit) {
-            print_field(field, &bytes, out)?;
+            print_field(field, &bytes, arguments.json, out)?;
         }
         if let Some(next) = shown.next() {
+            if arguments.json {
+                writeln!(out, r#"{{"more_from":{}}}"#, next.bytes.start)?;
+                return Ok(());
+            }
             writeln!(out, "more with --from {}", next.bytes.start)?;
         }
         Ok(())
@@ -66,29 +77,67 @@ impl Inspect {
 }
 
 fn list(arguments: &StoreArguments, out: &mut dyn Write) -> Result<()> {
-    let stage = arguments.stage()?;
-    writeln!(out, "stage {} {}", stage.number, stage.name)?;
-    for entry in RealDisk::shared().list(&arguments.dir)? {
-        let kind = if entry.is_dir { "/" } else { "" };
-        writeln!(out, "{:>15}  {}{kind}", count(entry.len), entry.name)?;
+    let (stage, is_json) = (arguments.stage()?, arguments.json);
+    if is_json {
+        writeln!(out, r#"{{"stage":"{}","number":{}}}"#, stage.name, stage.number)?;
+    } else {
+        writeln!(out, "stage {} {}", stage.number, stage.name)?;
     }
-    if stage.name == "hash-log" {
-        let options = hash_log::Options::default().with_compaction(hash_log::Compaction::OnDemand);
-        let store = arguments.wait_for(|| hash_log::HashLog::open(&arguments.dir, options))?;
-        writeln!(out, "{:>8}  {:>6}  {:>15}  {:>15}  {:>15}", "segment", "", "bytes", "live", "dead")?;
-        for usage in store.segments() {
-            let kind = if usage.is_sealed { "sealed" } else { "active" };
-            let [bytes, live, dead] = [usage.bytes, usage.live_bytes, usage.dead_bytes()].map(count);
-            writeln!(out, "{:>8}  {kind:>6}  {bytes:>15}  {live:>15}  {dead:>15}", usage.id)?;
+    let entries = RealDisk::shared().list(&arguments.dir)?;
+    for entry in &entries {
+        let name = as_json_text(&entry.name);
+        match (is_json, entry.is_dir) {
+            (true, true) => writeln!(out, r#"{{"folder":{name}}}"#)?,
+            (true, false) => writeln!(out, r#"{{"file":{name},"bytes":{}}}"#, entry.len)?,
+            (false, true) => writeln!(out, "{:>15}  {}/", count(entry.len), entry.name)?,
+            (false, false) => writeln!(out, "{:>15}  {}", count(entry.len), entry.name)?,
         }
-        Box::new(store).close()?;
+    }
+    // A store in which nothing was ever written has no manifest, and no segments.
+    if stage.name == "hash-log" && entries.iter().any(|entry| entry.name == "MANIFEST") {
+        list_segments(arguments, out)?;
     }
     Ok(())
 }
 
-fn print_field(field: &Field, bytes: &[u8], out: &mut dyn Write) -> Result<()> {
+/// Looks from outside, so nothing is changed, and who has the store open does not notice.
+fn list_segments(arguments: &StoreArguments, out: &mut dyn Write) -> Result<()> {
+    let segments = hash_log::segments(&arguments.dir)?;
+    if !arguments.json {
+        writeln!(out, "{:>8}  {:>6}  {:>15}  {:>15}  {:>15}", "segment", "", "bytes", "live", "dead")?;
+    }
+    for usage in segments {
+        let numbers = [usage.bytes, usage.live_bytes, usage.dead_bytes()];
+        if arguments.json {
+            let ([bytes, live, dead], sealed) = (numbers, usage.is_sealed);
+            writeln!(
+                out,
+                r#"{{"segment":{},"sealed":{sealed},"bytes":{bytes},"live_bytes":{live},"dead_bytes":{dead}}}"#,
+                usage.id
+            )?;
+        } else {
+            let kind = if usage.is_sealed { "sealed" } else { "active" };
+            let [bytes, live, dead] = numbers.map(count);
+            writeln!(out, "{:>8}  {kind:>6}  {bytes:>15}  {live:>15}  {dead:>15}", usage.id)?;
+        }
+    }
+    Ok(())
+}
+
+fn print_field(field: &Field, bytes: &[u8], is_json: bool, out: &mut dyn Write) -> Result<()> {
     let content = bytes.get(field.bytes.clone()).unwrap_or_default();
     let digits: Vec<String> = content.iter().take(WIDTH).map(|byte| format!("{byte:02x}")).collect();
+    if is_json {
+        let [name, meaning] = [field.name, &field.meaning].map(as_json_text);
+        writeln!(
+            out,
+            r#"{{"offset":{},"length":{},"first_bytes":"{}","field":{name},"meaning":{meaning}}}"#,
+            field.bytes.start,
+            field.bytes.len(),
+            digits.concat()
+        )?;
+        return Ok(());
+    }
     let more = if content.len() > WIDTH { " …" } else { "" };
     let digits = format!("{}{more}", digits.join(" "));
     writeln!(out, "{:>8}  {digits:<49}  {:<16} {}", field.bytes.start, field.name, field.meaning)?;

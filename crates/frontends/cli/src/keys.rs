@@ -102,7 +102,7 @@ pub(crate) struct Del {
 
 impl Del {
     pub(crate) fn run(&self, arguments: &StoreArguments) -> Result<Answer> {
-        let engine = arguments.open()?;
+        let engine = arguments.open_to_change()?;
         for Typed(key) in &self.keys {
             engine.delete(key)?;
         }

@@ -60,7 +60,10 @@ fn main() -> ExitCode {
         Err(error) => {
             // What was printed before the error comes before it.
             let _ = out.flush();
-            remark(&format!("{BAD}error:{BAD:#} {error:#}"));
+            // Whatever else fails in reading or writing says at what.
+            let is_of_output = error.chain().len() == 1 && error.is::<io::Error>();
+            let what = if is_of_output { "cannot write to standard output: " } else { "" };
+            remark(&format!("{BAD}error:{BAD:#} {what}{error:#}"));
             ExitCode::from(code_of(&error))
         }
     }

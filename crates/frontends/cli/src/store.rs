@@ -23,8 +23,11 @@ const DEFAULT_STAGE: &str = "hash-log";
 /// The stage that says what it replayed.
 const REPLAYING_STAGE: &str = "replay-log";
 
+/// Those that are told how many versions of a key there are.
+const STAGES_WITH_VERSIONS: [&str; 2] = [REPLAYING_STAGE, DEFAULT_STAGE];
+
 /// The stage that forgets everything at the end: it has no files.
-const STAGE_WITHOUT_FILES: &str = "memory";
+pub(crate) const STAGE_WITHOUT_FILES: &str = "memory";
 
 /// How often a store is tried that another process has open.
 const NEXT_TRY: Duration = Duration::from_millis(20);
@@ -43,12 +46,40 @@ impl StoreArguments {
         find(&name)
     }
 
-    /// Opens a store that is there.
+    /// The stage, if it takes what else was said.
+    ///
+    /// # Errors
+    ///
+    /// There is no such stage, or it keeps no versions and is told how many.
+    fn stage_to_open(&self) -> Result<&'static Stage> {
+        let stage = self.stage()?;
+        if self.versions.is_some() && !STAGES_WITH_VERSIONS.contains(&stage.name) {
+            let what = format!(
+                "stage {} keeps no versions, and --versions (or LOGLADDER_VERSIONS) is for those that do: {}",
+                stage.name,
+                STAGES_WITH_VERSIONS.join(", ")
+            );
+            return Err(Refusal::Lacks(what).into());
+        }
+        Ok(stage)
+    }
+
+    /// Opens a store that is there, to read it. Of one that was closed properly no file is changed, unless `--versions` asks for it.
     ///
     /// # Errors
     ///
     /// There is none, or it cannot be opened.
     pub(crate) fn open(&self) -> Result<Box<dyn Engine>> {
+        self.must_be_there()?;
+        self.open_in(Manner { is_read_only: true, ..self.manner() })
+    }
+
+    /// Opens a store that is there, to change it.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) fn open_to_change(&self) -> Result<Box<dyn Engine>> {
         self.must_be_there()?;
         self.open_or_make()
     }
@@ -59,7 +90,12 @@ impl StoreArguments {
     ///
     /// It cannot be opened.
     pub(crate) fn open_or_make(&self) -> Result<Box<dyn Engine>> {
-        self.open_with(self.sync.unwrap_or_default())
+        self.open_in(self.manner())
+    }
+
+    /// As the command line says it.
+    fn manner(&self) -> Manner {
+        Manner { sync: self.sync.unwrap_or_default(), versions: self.versions, is_read_only: false }
     }
 
     /// The same with this policy. What opening had to repair is remarked upon.
@@ -68,12 +104,15 @@ impl StoreArguments {
     ///
     /// As [`open_or_make`](Self::open_or_make).
     pub(crate) fn open_with(&self, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+        self.open_in(Manner { sync, ..self.manner() })
+    }
+
+    fn open_in(&self, manner: Manner) -> Result<Box<dyn Engine>> {
         if self.is_in_a_cluster() {
             return self.open_in_the_cluster();
         }
-        let stage = self.stage()?;
-        let engine =
-            self.wait_for(|| open_stage(stage, RealDisk::shared(), &self.dir, sync, self.versions))?;
+        let stage = self.stage_to_open()?;
+        let engine = self.wait_for(|| open_stage(stage, RealDisk::shared(), &self.dir, manner))?;
         for repair in engine.repairs() {
             News::Repaired(repair.to_string()).remark();
         }
@@ -89,13 +128,13 @@ impl StoreArguments {
         if self.is_in_a_cluster() {
             return self.open_in_the_cluster();
         }
-        let (stage, sync, versions) = (self.stage()?, self.sync.unwrap_or_default(), self.versions);
+        let (stage, manner) = (self.stage_to_open()?, self.manner());
         let mut replayed = None;
         let engine: Box<dyn Engine> = self.wait_for(|| {
             if stage.name != REPLAYING_STAGE {
-                return open_stage(stage, RealDisk::shared(), &self.dir, sync, versions);
+                return open_stage(stage, RealDisk::shared(), &self.dir, manner);
             }
-            let store = replay_log::ReplayLog::open(&self.dir, replay_options(sync, versions))?;
+            let store = replay_log::ReplayLog::open(&self.dir, replay_options(manner))?;
             replayed = Some(store.replay().to_string());
             Ok(Box::new(store))
         })?;
@@ -199,22 +238,33 @@ fn stage_in(dir: &Path) -> Option<String> {
     logladder::stage(name).map(|stage| stage.name.to_owned())
 }
 
+/// How a store is opened.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    sync: SyncPolicy,
+    versions: Option<u16>,
+    /// Nothing is compacted or rewritten while it is open.
+    is_read_only: bool,
+}
+
 fn open_stage(
     stage: &Stage,
     disk: Arc<dyn Disk>,
     dir: &Path,
-    sync: SyncPolicy,
-    versions: Option<u16>,
+    manner: Manner,
 ) -> logladder::Result<Box<dyn Engine>> {
     // The table knows no options but the policy.
     if stage.name == DEFAULT_STAGE {
-        let options = hash_log_options(versions).with_sync(sync);
+        let mut options = hash_log_options(manner.versions).with_sync(manner.sync);
+        if manner.is_read_only {
+            options = options.with_compaction(hash_log::Compaction::OnDemand);
+        }
         return Ok(Box::new(hash_log::HashLog::open_on(disk, dir, options)?));
     }
     if stage.name == REPLAYING_STAGE {
-        return Ok(Box::new(replay_log::ReplayLog::open_on(disk, dir, replay_options(sync, versions))?));
+        return Ok(Box::new(replay_log::ReplayLog::open_on(disk, dir, replay_options(manner))?));
     }
-    stage.open_on(disk, dir, sync)
+    stage.open_on(disk, dir, manner.sync)
 }
 
 /// The options of hash-log, with so many versions of each key if that was said.
@@ -224,9 +274,10 @@ pub(crate) fn hash_log_options(versions: Option<u16>) -> hash_log::Options {
 }
 
 /// The options of replay-log: a log that is to show more than one version counts all that it has.
-fn replay_options(sync: SyncPolicy, versions: Option<u16>) -> replay_log::Options {
-    let counts = versions.is_some_and(|versions| versions > 1);
-    replay_log::Options::default().with_sync(sync).with_history(counts)
+fn replay_options(manner: Manner) -> replay_log::Options {
+    let counts = manner.versions.is_some_and(|versions| versions > 1);
+    let options = replay_log::Options::default().with_sync(manner.sync).with_history(counts);
+    if manner.is_read_only { options.with_housekeeping(replay_log::Housekeeping::OnDemand) } else { options }
 }
 
 /// Something that some stages can do and others cannot.
@@ -261,8 +312,8 @@ impl Capability {
     pub(crate) fn is_of(self, stage: &Stage) -> bool {
         // With versions, since a store without them has no history.
         let disk = Arc::new(RecordingDisk::new());
-        open_stage(stage, disk, Path::new("asked"), SyncPolicy::Never, Some(2))
-            .is_ok_and(|engine| (self.has)(&*engine))
+        let manner = Manner { sync: SyncPolicy::Never, versions: Some(2), is_read_only: false };
+        open_stage(stage, disk, Path::new("asked"), manner).is_ok_and(|engine| (self.has)(&*engine))
     }
 
     /// The refusal of an engine without it, with the stages that have it.

@@ -2,39 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot be set up fails")]
 
+mod called;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_logladder"));
-    for name in ["LOGLADDER_DIR", "LOGLADDER_STAGE", "LOGLADDER_VERSIONS"] {
-        command.env_remove(name);
-    }
-    command.args(arguments).current_dir(folder);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder, arguments).output().unwrap()
-}
-
-fn done(folder: &Path, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// A session that has answered, so that its store is open.
-fn session(folder: &Path) -> Child {
-    let mut child = command(folder, &["repl"]).spawn().unwrap();
-    writeln!(child.stdin.as_mut().unwrap(), "get nothing").unwrap();
-    let mut answer = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
-    assert_eq!(answer, "(nil)\n");
-    child
-}
+use called::{command, done, run, session};
 
 #[test]
 fn a_store_in_use_is_refused_with_the_name_of_its_lock_and_waited_for_if_asked() {
@@ -223,4 +196,50 @@ fn what_stage_5_keeps_and_what_is_exported_can_be_imported_again() {
     let all = |dir| done(folder.path(), &["--dir", dir, "scan", "--sorted"]);
     assert_eq!(all("own"), all("again"));
     assert_eq!(all("own").lines().count(), 3);
+}
+
+#[test]
+fn versions_of_a_stage_that_keeps_none_are_refused_with_those_that_do() {
+    let folder = tempfile::tempdir().unwrap();
+    for words in [
+        &["--stage", "scan-log", "--versions", "3", "set", "a", "1"][..],
+        &["--stage", "2", "--versions", "1", "repl"],
+    ] {
+        let output = run(folder.path(), words);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code() == Some(5) && said.contains("replay-log, hash-log"),
+            "{words:?}: {said}"
+        );
+    }
+    assert!(!folder.path().join("logladder-data").exists(), "no store was made");
+}
+
+#[test]
+fn an_empty_file_has_no_records_and_is_no_json_object() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["x.jsonl", "x.csv", "x.tsv", "store.json", "x.aof"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+        done(folder.path(), &["import", name]);
+    }
+    std::fs::write(folder.path().join("x.json"), "").unwrap();
+    let output = run(folder.path(), &["import", "x.json"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(4) && said.contains("x.json:1: it is empty"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_the_output_is_named_as_that() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["set", "a", "1"]);
+    for words in
+        [&["get", "a"][..], &["scan"], &["export", "-"], &["--json", "stats"], &["inspect"], &["stages"]]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command(folder.path(), words).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let is_told = said.contains("cannot write to standard output: No space left");
+        assert!(output.status.code() == Some(3) && is_told, "{words:?}: {said}");
+    }
 }

@@ -46,6 +46,10 @@ pub(super) fn read(format: Format, mut input: impl BufRead, take: &mut Take<'_>)
     if input.fill_buf().context("cannot read the input")?.starts_with(BYTE_ORDER_MARK) {
         input.consume(BYTE_ORDER_MARK.len());
     }
+    if format == Format::Database && input.fill_buf().context("cannot read the input")?.is_empty() {
+        let what = "it is empty, where there should be a JSON object".to_owned();
+        return Err(Broken { line: 1, what }.into());
+    }
     match format {
         Format::JsonLines => by_line(input, lines::json_lines, take),
         Format::Tsv => by_line(input, lines::tsv, take),
