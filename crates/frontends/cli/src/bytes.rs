@@ -94,6 +94,11 @@ pub(crate) fn as_json_text(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// `1 record`, `2 records`.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// `12345678` as `12,345,678`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();

@@ -20,7 +20,7 @@ use rustyline::{Config, Editor};
 use self::completion::Completion;
 use self::words::{Deed, parse};
 use crate::arguments::StoreArguments;
-use crate::bytes::{Typed, as_json, count, shown};
+use crate::bytes::{Typed, as_json, count, counted, shown};
 use crate::keys::{Listing, for_each_entry, print_stats};
 use crate::outcome::{Answer, Refusal, is_broken_pipe};
 use crate::store::News;
@@ -64,7 +64,7 @@ impl Repl {
         engine.close()?;
         match refused? {
             0 => Ok(Answer::Yes),
-            refused => Err(Refusal::Usage(format!("{refused} lines could not be done")).into()),
+            refused => Err(Refusal::Usage(format!("{} could not be done", counted(refused, "line"))).into()),
         }
     }
 

@@ -109,7 +109,7 @@ fn a_database_that_is_not_one_object_is_refused_with_its_line_and_left_untouched
     let output = run(folder.path(), &["--dir", "new", "import", "database.json"]);
     assert_eq!(output.status.code(), Some(4));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with("1 records imported\n") && said.contains("database.json:2: column"), "{said}");
+    assert!(said.starts_with("1 record imported\n") && said.contains("database.json:2: column"), "{said}");
 }
 
 #[test]

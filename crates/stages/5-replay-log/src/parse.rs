@@ -101,7 +101,7 @@ fn plain_string(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with an operation")]
 struct Written<'l> {
     #[serde(borrow)]
     operation: Cow<'l, str>,

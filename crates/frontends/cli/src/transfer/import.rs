@@ -14,7 +14,7 @@ use super::lines::Record;
 use super::read::{self, Broken};
 use super::{Format, PIPE};
 use crate::arguments::StoreArguments;
-use crate::bytes::count;
+use crate::bytes::counted;
 use crate::outcome::{Answer, Refusal};
 use crate::remark;
 
@@ -59,9 +59,9 @@ impl Import {
         let flushed = importer.flush();
         let (done, left_out) = (importer.done, importer.left_out);
         let closed = engine.close();
-        let mut said = format!("{} records imported", count(done));
+        let mut said = format!("{} imported", counted(done, "record"));
         if left_out > 0 {
-            said = format!("{said}, {} lines left out", count(left_out));
+            said = format!("{said}, {} left out", counted(left_out, "line"));
         }
         remark(&said);
         read.map_err(|error| self.named(error))?;

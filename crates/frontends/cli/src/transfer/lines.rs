@@ -34,9 +34,11 @@ pub(super) fn tsv(line: &str) -> Result<Records<'_>, String> {
 /// `{"key":…,"value":…}`, with whatever other members; or `[key,value]`.
 pub(super) fn json_lines(line: &str) -> Result<Records<'_>, String> {
     #[derive(Deserialize)]
+    #[serde(expecting = "an array of a key and a value")]
     struct Pair<'l>(#[serde(borrow)] &'l RawValue, #[serde(borrow)] &'l RawValue);
 
     #[derive(Deserialize)]
+    #[serde(expecting = "an object with a key and a value")]
     struct Entry<'l> {
         #[serde(borrow)]
         key: &'l RawValue,
@@ -57,6 +59,7 @@ pub(super) fn json_lines(line: &str) -> Result<Records<'_>, String> {
 /// `[key,value,deleted]`.
 pub(super) fn store(line: &str) -> Result<Records<'_>, String> {
     #[derive(Deserialize)]
+    #[serde(expecting = "an array of a key, a value, and whether it is deleted")]
     struct Entry<'l>(#[serde(borrow)] &'l RawValue, #[serde(borrow)] &'l RawValue, bool);
 
     let Entry(key, value, is_deleted) = parsed(line)?;
@@ -116,19 +119,22 @@ mod tests {
 
     #[test]
     fn what_is_no_such_line_is_refused_with_a_reason() {
-        let lines: [(ParseLine, &str); 9] = [
+        let lines: [(ParseLine, &str); 11] = [
             (tsv, "a 1"),
             (tsv, "b\"\\x\"\t1"),
             (json_lines, "{\"key\":1}"),
             (json_lines, "[1,2,3]"),
             (json_lines, "7"),
             (store, "[1,2]"),
+            (store, "7"),
+            (aof, "7"),
             (aof, r#"{"operation":"SET","value":"a"}"#),
             (aof, r#"{"operation":"GET","key":"a"}"#),
             (aof, r#"{"operation":"SET","key":"a","value":"#),
         ];
         for (parse, line) in lines {
-            assert!(!parse(line).unwrap_err().is_empty(), "{line}");
+            let why = parse(line).unwrap_err();
+            assert!(!why.is_empty() && !why.contains("struct"), "{line}: {why}");
         }
     }
 }

@@ -11,7 +11,7 @@ use logladder::{Engine, json, replay_log};
 
 use super::{Format, PIPE};
 use crate::arguments::StoreArguments;
-use crate::bytes::{as_json, count, shown};
+use crate::bytes::{as_json, counted, shown};
 use crate::keys::{Listing, entry_as_json, for_each_entry};
 use crate::outcome::{Answer, Refusal};
 use crate::remark;
@@ -41,7 +41,7 @@ impl Export {
             self.write_file(&*engine, format)?
         };
         engine.close()?;
-        remark(&format!("{} records exported", count(done)));
+        remark(&format!("{} exported", counted(done, "record")));
         Ok(Answer::Yes)
     }
 
