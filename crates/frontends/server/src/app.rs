@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::SharedEngine;
 use crate::answer::Refusal;
+use crate::capability::Capability;
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::together::Together;
@@ -44,6 +45,8 @@ pub(crate) struct App {
     gate: RwLock<()>,
     /// Writes of several keys, which all pass the gate too.
     pub(crate) together: Together,
+    /// Held while a copy of the store is made.
+    pub(crate) backing_up: Mutex<()>,
     pub(crate) reads_inline: bool,
     writes_inline: bool,
 }
@@ -71,6 +74,7 @@ impl App {
             trouble: Mutex::new(None),
             gate: RwLock::new(()),
             together: Together::default(),
+            backing_up: Mutex::new(()),
             engine: Shared(engine),
             options,
         }
@@ -106,6 +110,10 @@ impl App {
         sync: bool,
         work: impl FnOnce(&dyn Engine) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
+        // Such a store has nothing that a sync could put anywhere.
+        if sync && self.writes_inline {
+            return Err(Capability::Keep.lacking(self.engine()));
+        }
         let app = Arc::clone(self);
         let work = move |engine: &dyn Engine| {
             let done = {
@@ -164,6 +172,11 @@ impl App {
         if *self.life.borrow() > Life::Running {
             return Some("the server is shutting down".into());
         }
+        self.failure()
+    }
+
+    /// Why the last write failed, or the engine's own last attempt to write what it had acknowledged.
+    pub(crate) fn failure(&self) -> Option<String> {
         let refused = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         refused.or_else(|| self.engine().trouble())
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use logladder::{STAGES, SyncPolicy};
 use logladder_disk::RecordingDisk;
-use logladder_engine::Engine;
+use logladder_engine::{Durability, Engine};
 
 use axum::http::StatusCode;
 
@@ -23,6 +23,9 @@ pub(crate) enum Capability {
     Changes,
     Compact,
     Expire,
+    Backup,
+    /// Has its data on the disk, at the latest after a sync.
+    Keep,
 }
 
 impl Capability {
@@ -34,6 +37,8 @@ impl Capability {
             Self::Changes => engine.as_changes().is_some(),
             Self::Compact => engine.as_compact().is_some(),
             Self::Expire => engine.as_expire().is_some(),
+            Self::Backup => engine.as_backup().is_some(),
+            Self::Keep => engine.durability() != Durability::Never,
         }
     }
 
@@ -45,6 +50,8 @@ impl Capability {
             Self::Changes => "keeps no log of changes that can be followed",
             Self::Compact => "has nothing to compact",
             Self::Expire => "has no values that end by themselves",
+            Self::Backup => "cannot copy itself while it is in use",
+            Self::Keep => "keeps nothing on the disk that could be synced",
         }
     }
 
@@ -67,13 +74,13 @@ struct Sample {
 
 /// Every stage of the table, asked once: a store of each is opened on a disk in memory, for who else could say?
 fn samples() -> &'static [Sample] {
-    use Capability::{Atomic, Changes, Compact, Expire, History, Iterate};
+    use Capability::{Atomic, Backup, Changes, Compact, Expire, History, Iterate, Keep};
     static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
     SAMPLES.get_or_init(|| {
         let ask = |stage: &logladder::Stage| {
             let disk = Arc::new(RecordingDisk::new());
             let engine = stage.open_on(disk, Path::new("sample"), SyncPolicy::Never).ok()?;
-            let all = [Iterate, Atomic, History, Changes, Compact, Expire];
+            let all = [Iterate, Atomic, History, Changes, Compact, Expire, Backup, Keep];
             Some(Sample { stage: stage.name, has: all.into_iter().filter(|one| one.of(&*engine)).collect() })
         };
         STAGES.iter().filter_map(ask).collect()

@@ -3,20 +3,21 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, Response, StatusCode};
 use axum::response::IntoResponse;
 use futures_util::FutureExt;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{debug, error};
@@ -45,7 +46,7 @@ pub(crate) async fn serve(
     let router = TowerToHyperService::new(router);
     let shared = Line::new(Arc::clone(&app), Arc::clone(&dog), peer);
     let service = service_fn(|request| answer(&shared, &router, request));
-    let io = TokioIo::new(Watched { stream, dog: Arc::clone(&dog), _place: place });
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&dog), place, app.options.body_timeout));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // The watchdog tells the head of a request from the wait before it.
@@ -90,7 +91,8 @@ async fn answer(
     let account = Account::open(line, &request);
     let response = match guard::check(&line.app.options, request.uri(), request.headers()) {
         Ok(()) => {
-            let answered = AssertUnwindSafe(router.call(request.map(Body::new))).catch_unwind();
+            let answered =
+                AssertUnwindSafe(router.call(request.map(|body| incoming(line, body)))).catch_unwind();
             match answered.await {
                 Ok(Ok(response)) => response,
                 Err(_) => {
@@ -100,25 +102,63 @@ async fn answer(
                 }
             }
         }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            line.dog.set_unread(!request.body().is_end_stream());
+            refusal.into_response()
+        }
     };
     let (parts, body) = response.into_parts();
     let body = account.answered(parts.status, body);
     Ok(Response::from_parts(parts, body))
 }
 
-/// Tells a client that there is no room for it.
-pub(crate) async fn turn_away(stream: TcpStream) {
+/// The body of a request. Whether it was read to its end is noted, if there is one.
+fn incoming(line: &Line, body: Incoming) -> Body {
+    if body.is_end_stream() {
+        return Body::new(body);
+    }
+    line.dog.set_unread(true);
+    Body::new(Received { body, dog: Arc::clone(&line.dog) })
+}
+
+/// The body of a request, on its way in.
+struct Received {
+    body: Incoming,
+    dog: Arc<Watchdog>,
+}
+
+impl HttpBody for Received {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None)) {
+            self.dog.set_unread(false);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// What a client is told for which there is no room.
+pub(crate) fn farewell() -> String {
     const TEXT: &str = "{\"error\":\"too many connections: try again later\"}\n";
-    let answer = format!(
+    format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          retry-after: 1\r\nconnection: close\r\n\r\n{TEXT}",
         TEXT.len()
-    );
-    let mut stream = stream;
-    if stream.write_all(answer.as_bytes()).await.is_ok() && stream.shutdown().await.is_ok() {
-        discard_rest(&mut stream).await;
-    }
+    )
 }
 
 /// Reads until the client closes. Closing with something unread would take back what was sent last.

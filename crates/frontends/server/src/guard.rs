@@ -1,7 +1,7 @@
 //! Who is let in: the token, and the names by which this server may be called.
 
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode, Uri, uri::Authority};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, uri::Authority};
 use subtle::ConstantTimeEq;
 
 use crate::answer::Refusal;
@@ -14,13 +14,19 @@ use crate::options::Options;
 pub(crate) fn check(options: &Options, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     // What most requests are like, without taking it apart.
     let is_plain = uri.authority().is_none() && options.token.is_none() && !headers.contains_key(ORIGIN);
-    if is_plain && headers.get(HOST).is_some_and(|host| is_this_machine(host.as_bytes())) {
+    let mut hosts = headers.get_all(HOST).iter();
+    let (named, again) = (hosts.next(), hosts.next());
+    if is_plain && again.is_none() && named.is_some_and(|host| is_this_machine(host.as_bytes())) {
         return Ok(());
     }
-    let host = host_of(uri, headers);
+    // Something on the way may have heeded the other one.
+    if again.is_some() {
+        return Err(Refusal::bad("the request has more than one Host"));
+    }
+    let host = host_of(uri, named)?;
     let is_known = |name: &str| {
         let name = name.trim_matches(['[', ']']);
-        ["localhost", "127.0.0.1", "::1"].contains(&name)
+        ["localhost", "127.0.0.1", "::1"].iter().any(|own| own.eq_ignore_ascii_case(name))
             || name.parse() == Ok(options.address.ip())
             || options.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
     };
@@ -37,7 +43,9 @@ pub(crate) fn check(options: &Options, uri: &Uri, headers: &HeaderMap) -> Result
     if let Some(origin) = headers.get(ORIGIN) {
         let origin = origin.to_str().unwrap_or_default();
         let own = host.as_ref().map(Authority::as_str);
-        let is_own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == own);
+        let is_own = origin
+            .split_once("://")
+            .is_some_and(|(_, page)| own.is_some_and(|own| own.eq_ignore_ascii_case(page)));
         if !is_own && !options.allowed_origins.iter().any(|allowed| allowed == origin) {
             let why =
                 format!("pages of {origin:?} may not call this server; start it with that origin allowed");
@@ -47,8 +55,8 @@ pub(crate) fn check(options: &Options, uri: &Uri, headers: &HeaderMap) -> Result
     // Whoever watches over the process needs no token to ask how it is.
     let is_open = matches!(uri.path(), "/healthz" | "/readyz");
     let Some(token) = options.token.as_ref().filter(|_| !is_open) else { return Ok(()) };
-    let shown = headers.get(AUTHORIZATION).map(axum::http::HeaderValue::as_bytes);
-    let shown = shown.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
+    let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let shown = shown.and_then(bearer).unwrap_or_default();
     if bool::from(shown.ct_eq(token.bytes())) {
         return Ok(());
     }
@@ -58,18 +66,44 @@ pub(crate) fn check(options: &Options, uri: &Uri, headers: &HeaderMap) -> Result
 
 /// Whether this is the usual name of the machine, perhaps with a port.
 fn is_this_machine(host: &[u8]) -> bool {
-    ["127.0.0.1", "localhost"].iter().any(|name| match host.strip_prefix(name.as_bytes()) {
-        Some([]) => true,
-        Some([b':', port @ ..]) => !port.is_empty() && port.iter().all(u8::is_ascii_digit),
+    ["127.0.0.1", "localhost"].iter().any(|name| match host.split_at_checked(name.len()) {
+        Some((begin, rest)) if begin.eq_ignore_ascii_case(name.as_bytes()) => match rest {
+            [] => true,
+            [b':', port @ ..] => is_port(port),
+            _ => false,
+        },
         _ => false,
     })
 }
 
-fn host_of(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
-    if let Some(authority) = uri.authority() {
-        return Some(authority.clone());
+fn is_port(digits: &[u8]) -> bool {
+    let number = || digits.iter().fold(0_u32, |number, digit| 10 * number + u32::from(digit - b'0'));
+    let is_number = (1..=5).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    is_number && u16::try_from(number()).is_ok()
+}
+
+/// The token behind the name of the scheme, which may be written in any case.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
+}
+
+/// The name by which the server is called, and perhaps the port.
+fn host_of(uri: &Uri, named: Option<&HeaderValue>) -> Result<Option<Authority>, Refusal> {
+    let bad = |host: &str| Refusal::bad(format!("the Host {host:?} is no name with or without a port"));
+    let host = match (uri.authority(), named) {
+        (Some(authority), _) => authority.clone(),
+        (None, Some(named)) if !named.is_empty() => {
+            let name = named.to_str().map_err(|_| bad("…"))?;
+            name.parse().map_err(|_| bad(name))?
+        }
+        _ => return Ok(None),
+    };
+    let has_port = host.as_str().len() > host.host().len();
+    if has_port && host.port_u16().is_none() || host.as_str().contains('@') {
+        return Err(bad(host.as_str()));
     }
-    headers.get(HOST)?.to_str().ok()?.parse().ok()
+    Ok(Some(host))
 }
 
 #[cfg(test)]
@@ -78,7 +112,9 @@ mod tests {
 
     #[test]
     fn only_the_names_of_this_machine_are_known_without_taking_them_apart() {
-        for name in ["localhost", "127.0.0.1", "localhost:8080", "127.0.0.1:1"] {
+        for name in
+            ["localhost", "127.0.0.1", "localhost:8080", "127.0.0.1:65535", "LOCALHOST", "LocalHost:80"]
+        {
             assert!(is_this_machine(name.as_bytes()), "{name}");
         }
         for other in [
@@ -88,6 +124,9 @@ mod tests {
             "127.0.0.1.evil.example:80",
             "127.0.0.11",
             "localhost:",
+            "localhost:65536",
+            "localhost:655360000000",
+            "LOCALHOST.evil.example",
             "localhost:80@evil.example",
             "127.0.0.1:evil",
             " localhost",

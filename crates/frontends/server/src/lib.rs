@@ -4,9 +4,9 @@
 //!   curl, a browser, a program
 //!        │ HTTP/1.1
 //!        ▼
-//!   accept loop ── a place each, or 503      (server.rs)
+//!   accept loop ── a place each, or 503      (door.rs)
 //!        │
-//!   watchdog ───── head, idle, unread answer (watchdog.rs, connection.rs)
+//!   watchdog ───── head, idle, unread answer (watchdog.rs, connection.rs, linger.rs)
 //!        │
 //!   guard ──────── Host, Origin, token       (guard.rs)
 //!        │
@@ -32,9 +32,13 @@ mod app;
 mod capability;
 mod connection;
 mod document;
+mod door;
 mod entry;
 mod feed;
 mod guard;
+mod json;
+mod linger;
+mod listen;
 mod logs;
 mod metrics;
 mod options;
@@ -42,9 +46,12 @@ mod redis;
 mod request;
 mod routes;
 mod server;
+mod stop;
 mod together;
 mod watchdog;
 
+pub use listen::Listening;
 pub use logs::{LogFormat, start_logging};
 pub use options::{Options, Token};
-pub use server::{ServeError, Server, SharedEngine, close, stop_signal};
+pub use server::{ServeError, Server, SharedEngine, close};
+pub use stop::stop_signal;

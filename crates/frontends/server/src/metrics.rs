@@ -78,6 +78,7 @@ pub(crate) struct Metrics {
     refused: Counter,
     connections: Gauge,
     watchers: Gauge,
+    failing: Gauge,
     uptime: Gauge,
     started: Instant,
     redis: RedisMetrics,
@@ -91,6 +92,7 @@ impl Metrics {
         let seconds = Family::new_with_constructor(seconds as fn() -> Histogram);
         let (sent, refused) = (Counter::default(), Counter::default());
         let (connections, watchers, uptime) = (Gauge::default(), Gauge::default(), Gauge::default());
+        let failing = Gauge::default();
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION")), ("stage", stage)]);
         registry.register("build", "The version of the server, and its stage", build);
         registry.register("http_requests", "Requests that were answered", requests.clone());
@@ -104,6 +106,9 @@ impl Metrics {
         registry.register("http_refused_connections", "Connections beyond the limit", refused.clone());
         registry.register("http_connections", "Open connections", connections.clone());
         registry.register("watchers", "Clients that follow the changes", watchers.clone());
+        let what =
+            "1 if the last write failed, or the store's own last attempt to write what was acknowledged";
+        registry.register("writes_failing", what, failing.clone());
         registry.register_with_unit("uptime", "Since the server started", Unit::Seconds, uptime.clone());
         let commands = Family::default();
         registry.register("redis_commands", "Commands that were answered", commands.clone());
@@ -117,6 +122,7 @@ impl Metrics {
             refused,
             connections,
             watchers,
+            failing,
             uptime,
             started,
             redis,
@@ -155,8 +161,9 @@ impl Metrics {
     }
 
     /// All of it, as OpenMetrics.
-    pub(crate) fn text(&self, watchers: usize) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self, watchers: usize, is_failing: bool) -> Result<String, fmt::Error> {
         self.watchers.set(i64::try_from(watchers).unwrap_or(i64::MAX));
+        self.failing.set(is_failing.into());
         self.uptime.set(i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX));
         let mut text = String::new();
         encode(&mut text, &self.registry)?;

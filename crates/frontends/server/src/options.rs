@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a client must show to be let in. It is never printed.
@@ -43,6 +44,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Origins whose pages may call this server from a browser, such as `https://example.org`, beside its own.
     pub allowed_origins: Vec<String>,
+    /// The folder in which a client may have copies of the store made. None by default: then no client may.
+    pub backups: Option<PathBuf>,
     /// The longest body of a request, or the longest command of Redis, in bytes; a longer one is refused before it is
     /// read. The default is 16 MiB.
     pub max_body_bytes: usize,
@@ -75,6 +78,7 @@ impl Default for Options {
             token: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            backups: None,
             max_body_bytes: 16 << 20,
             max_connections: 2048,
             max_watchers: 256,

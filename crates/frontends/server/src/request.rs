@@ -3,31 +3,41 @@
 use std::borrow::Cow;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::CONTENT_LENGTH;
+use axum::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 
 use crate::answer::Refusal;
 use crate::options::Options;
 
 /// The key behind `prefix` in the path, with each `%xx` as the byte it stands for. It may hold any byte, and `/` as it
 /// is.
-pub(crate) fn key_after<'u>(uri: &'u Uri, prefix: &str) -> Cow<'u, [u8]> {
+pub(crate) fn key_after<'u>(uri: &'u Uri, prefix: &str) -> Result<Cow<'u, [u8]>, Refusal> {
     decode(uri.path().strip_prefix(prefix).unwrap_or_default())
 }
 
-pub(crate) fn decode(text: &str) -> Cow<'_, [u8]> {
-    percent_decode_str(text).into()
+/// The bytes that `text` stands for. A `%` that begins nothing is refused: another program may read it otherwise.
+pub(crate) fn decode(text: &str) -> Result<Cow<'_, [u8]>, Refusal> {
+    let is_digit = |digit: Option<&u8>| digit.is_some_and(u8::is_ascii_hexdigit);
+    for place in memchr::memchr_iter(b'%', text.as_bytes()) {
+        let mut behind = text.as_bytes()[place + 1..].iter();
+        if !is_digit(behind.next()) || !is_digit(behind.next()) {
+            return Err(Refusal::bad("% stands before two hexadecimal digits; the letter itself is %25"));
+        }
+    }
+    Ok(percent_decode_str(text).into())
 }
 
 /// The largest number that a parameter may have: numbers in other languages often end there.
 pub(crate) const LARGEST_NUMBER: u64 = i64::MAX as u64;
 
 /// The value of a parameter. Browsers and programs that fill in forms write a space as `+`, and a plus as `%2B`.
-fn decoded_value(text: &str) -> Cow<'_, [u8]> {
-    if text.contains('+') { decode(&text.replace('+', " ")).into_owned().into() } else { decode(text) }
+fn decoded_value(text: &str) -> Result<Cow<'_, [u8]>, Refusal> {
+    if text.contains('+') {
+        return Ok(decode(&text.replace('+', " "))?.into_owned().into());
+    }
+    decode(text)
 }
 
 /// What stands behind the `?`.
@@ -47,7 +57,7 @@ impl<'u> Parameters<'u> {
             if found.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(Refusal::bad(format!("the parameter {name:?} is given twice")));
             }
-            found.push((name, decoded_value(value)));
+            found.push((name, decoded_value(value)?));
         }
         Ok(Self(found))
     }
@@ -91,6 +101,14 @@ impl<'u> Parameters<'u> {
 
 /// The whole body, if it is not too long and comes in time.
 pub(crate) async fn body(options: &Options, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    if headers
+        .get_all(TRANSFER_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        let why = "of the transfer encodings only `chunked` is understood; nothing was written";
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, why).closing());
+    }
     let limit = options.max_body_bytes;
     let too_long = || {
         let why = format!("the body is longer than {limit} bytes; nothing was written");
@@ -109,13 +127,4 @@ pub(crate) async fn body(options: &Options, headers: &HeaderMap, body: Body) -> 
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, why).closing())
         }
     }
-}
-
-/// The body as JSON of this form.
-pub(crate) fn parse<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| {
-        // The message ends with the line and the column.
-        let what = if error.is_data() { "unexpected JSON" } else { "bad JSON" };
-        Refusal::bad(format!("{what}: {error}"))
-    })
 }

@@ -7,18 +7,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use logladder_engine::{Engine, Error};
-use tokio::net::{TcpListener, TcpStream};
+use logladder_engine::{Durability, Engine, Error};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::app::{self, App, Life};
+use crate::door::{Door, accept};
+use crate::listen::{Listener, Listening};
 use crate::options::Options;
-use crate::redis::{self, Port, Threads};
-use crate::{connection, routes};
+use crate::redis::{Port, Threads};
+use crate::routes;
+use crate::stop::{all_free, drained};
 
 /// An engine that the server shares with whoever else uses it in this process. [`close`] takes it back.
 pub type SharedEngine = Arc<Box<dyn Engine>>;
@@ -114,47 +115,20 @@ impl std::error::Error for ServeError {
 /// ```
 #[derive(Debug)]
 pub struct Server {
-    app: Arc<App>,
-    http: Listener,
-    redis: Option<(Listener, Threads)>,
-}
-
-/// A port that is listened at.
-#[derive(Debug)]
-struct Listener {
-    tcp: TcpListener,
-    /// With the port that it got.
-    address: SocketAddr,
-}
-
-impl Listener {
-    async fn bind(address: SocketAddr, options: &Options) -> Result<Self, ServeError> {
-        if !address.ip().is_loopback() && options.token.is_none() {
-            return Err(ServeError::NeedsToken { address });
-        }
-        let listen = |source| ServeError::Listen { address, source };
-        let tcp = TcpListener::bind(address).await.map_err(listen)?;
-        let address = tcp.local_addr().map_err(listen)?;
-        Ok(Self { tcp, address })
-    }
+    pub(crate) app: Arc<App>,
+    pub(crate) http: Listener,
+    pub(crate) redis: Option<(Listener, Threads)>,
 }
 
 impl Server {
-    /// Listens at the addresses of the options. Clients that come are let in once [`run`](Self::run) is called.
+    /// Listens at the addresses of the options. Clients that come are let in once [`run`](Self::run) is called. Where the
+    /// store is only made if the port is free, this is [`Listening`] and then the store.
     ///
     /// # Errors
     ///
     /// [`ServeError::NeedsToken`], [`ServeError::Listen`], [`ServeError::Threads`].
     pub async fn bind(engine: SharedEngine, options: Options) -> Result<Self, ServeError> {
-        let http = Listener::bind(options.address, &options).await?;
-        let redis = match options.redis {
-            Some(address) => {
-                let listener = Listener::bind(address, &options).await?;
-                Some((listener, Threads::start().map_err(ServeError::Threads)?))
-            }
-            None => None,
-        };
-        Ok(Self { app: Arc::new(App::new(engine, options)), http, redis })
+        Ok(Listening::at(options).await?.over(engine))
     }
 
     /// Where it listens for HTTP, with the port that it got.
@@ -176,6 +150,20 @@ impl Server {
     ///
     /// [`ServeError::Sync`].
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        self.run_until(stop, std::future::pending).await
+    }
+
+    /// As [`run`](Self::run). What `at_once` gives is asked for when `stop` is ready: when that is ready too, requests that
+    /// are not answered by then are cut off, and the store is synced.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Sync`].
+    pub async fn run_until<A: Future<Output = ()>>(
+        self,
+        stop: impl Future<Output = ()>,
+        at_once: impl FnOnce() -> A,
+    ) -> Result<(), ServeError> {
         /// How long those that are cut off may take to notice it.
         const CUT_OFF: Duration = Duration::from_secs(1);
         let Self { app, http, redis } = self;
@@ -196,19 +184,17 @@ impl Server {
         tokio::select! {
             () = to_http => {}
             () = to_redis => {}
+            () = watch_writes(&app) => {}
             () = stop => {}
         }
         drop(http);
         let threads = redis.map(|(_, threads)| threads);
         info!("Shutting down server...");
+        let at_once = at_once();
         app.life.send_replace(Life::Draining);
-        // Every connection has a place; who has them all is alone.
-        let all = u32::try_from(most).unwrap_or(u32::MAX);
-        if timeout(app.options.drain_timeout, places.acquire_many(all)).await.is_err() {
-            let left = most - places.available_permits();
-            warn!("{left} connections did not end in time, and are cut off");
+        if drained(&places, most, app.options.drain_timeout, at_once).await > 0 {
             app.life.send_replace(Life::Over);
-            let _ = timeout(CUT_OFF, places.acquire_many(all)).await;
+            all_free(&places, most, CUT_OFF).await;
         }
         if let Some(threads) = threads {
             // The engine goes back to whoever lent it once nothing here has it.
@@ -216,6 +202,9 @@ impl Server {
         }
         let synced = app::sync(&app).await;
         match &synced {
+            Ok(()) if app.engine().durability() == Durability::Never => {
+                info!("The server has stopped, and with it what the stage {} held", app.engine().name());
+            }
             Ok(()) => info!("The server has stopped, and the store is synced"),
             Err(error) => error!("The last sync failed: {error}"),
         }
@@ -223,95 +212,18 @@ impl Server {
     }
 }
 
-/// What is spoken behind a port.
-enum Door<'t> {
-    Http(Router),
-    Redis(Arc<Port>, &'t Threads),
-}
-
-impl Door<'_> {
-    fn let_in(&self, app: &Arc<App>, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
-        match self {
-            Self::Http(router) => {
-                tokio::spawn(connection::serve(Arc::clone(app), router.clone(), stream, peer, place));
-            }
-            Self::Redis(port, threads) => {
-                if let Ok(stream) = stream.into_std() {
-                    let port = Arc::clone(port);
-                    threads.spawn(|gather| redis::serve(port, gather, stream, peer, place));
-                }
-            }
-        }
-    }
-
-    /// Tells a client that there is no room for it, if it listens. `door` is how many are told at once.
-    fn turn_away(&self, stream: TcpStream, door: OwnedSemaphorePermit) {
-        const FAREWELL: Duration = Duration::from_secs(1);
-        let is_http = matches!(self, Self::Http(_));
-        tokio::spawn(async move {
-            let _ = if is_http {
-                timeout(FAREWELL, connection::turn_away(stream)).await
-            } else {
-                timeout(FAREWELL, redis::turn_away(stream)).await
-            };
-            drop(door);
-        });
-    }
-}
-
-/// Hands out connections, for ever.
-async fn accept(app: &Arc<App>, listener: &TcpListener, places: &Arc<Semaphore>, door: Door<'_>) {
-    /// How many clients are told at once that there is no room.
-    const TURNED_AWAY: usize = 64;
-    let doors = Arc::new(Semaphore::new(TURNED_AWAY));
+/// Says in the log when writes begin to fail, and when they succeed again, for ever. It looks now and then, so that writes
+/// that fail by turns do not fill the log.
+async fn watch_writes(app: &Arc<App>) {
+    const LOOK: Duration = Duration::from_secs(1);
+    let mut is_failing = false;
     loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, mostly. Others will be closed.
-                warn!("cannot accept a connection: {error}");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        if let Ok(place) = Arc::clone(places).try_acquire_owned() {
-            door.let_in(app, stream, peer, place);
-            continue;
+        tokio::time::sleep(LOOK).await;
+        match app.failure() {
+            Some(why) if !is_failing => warn!("Writes fail: {why}"),
+            None if is_failing => info!("Writes succeed again"),
+            _ => continue,
         }
-        app.metrics.refused();
-        if let Ok(told) = Arc::clone(&doors).try_acquire_owned() {
-            door.turn_away(stream, told);
-        }
-    }
-}
-
-/// Ready at a SIGINT or SIGTERM that comes after the call, which is made where tokio runs.
-#[cfg(unix)]
-pub fn stop_signal() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
-    let [interrupt, terminate] = kinds.map(signal).map(|signal| async {
-        match signal {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(error) => {
-                warn!("cannot listen for a signal: {error}");
-                std::future::pending::<()>().await;
-            }
-        }
-    });
-    async {
-        tokio::select! {
-            () = interrupt => {}
-            () = terminate => {}
-        }
-    }
-}
-
-/// Ready when the process is interrupted.
-#[cfg(not(unix))]
-pub async fn stop_signal() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        warn!("cannot listen for an interruption: {error}");
-        std::future::pending::<()>().await;
+        is_failing = !is_failing;
     }
 }

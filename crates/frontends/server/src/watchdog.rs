@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use crate::linger::Lingering;
 use crate::options::Options;
 
 /// What a connection is at: the lowest bits of its state. The others count how often it began with something.
@@ -37,6 +38,8 @@ pub(crate) struct Watchdog {
     state: AtomicU64,
     /// How often an answer began to wait for the client to take some of it, or waited no longer: odd while it waits.
     waits: AtomicU64,
+    /// Whether the client may still send some of a body that nobody reads.
+    unread: AtomicBool,
 }
 
 /// Something that was seen, and since when it has been as it is.
@@ -88,6 +91,11 @@ impl Watchdog {
         self.go_on(BUSY);
     }
 
+    /// Whether some of a request's body may come that nobody reads.
+    pub(crate) fn set_unread(&self, is_unread: bool) {
+        self.unread.store(is_unread, Ordering::Relaxed);
+    }
+
     /// A request has not come as a whole: the same one as the last time, or another.
     pub(crate) fn half(&self, is_same: bool) {
         if is_same { self.go_on(HALF) } else { self.begin(HALF) }
@@ -130,12 +138,24 @@ impl Watchdog {
 /// A client's stream. It holds the connection's place among those that may be open, to wherever it is handed on.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    pub(crate) stream: TcpStream,
-    pub(crate) dog: Arc<Watchdog>,
-    pub(crate) _place: OwnedSemaphorePermit,
+    stream: TcpStream,
+    dog: Arc<Watchdog>,
+    _place: OwnedSemaphorePermit,
+    /// How long a client is heard out at most that was refused before it had sent everything.
+    longest: Duration,
+    lingering: Option<Lingering>,
 }
 
 impl Watched {
+    pub(crate) fn new(
+        stream: TcpStream,
+        dog: Arc<Watchdog>,
+        place: OwnedSemaphorePermit,
+        longest: Duration,
+    ) -> Self {
+        Self { stream, dog, _place: place, longest, lingering: None }
+    }
+
     fn wrote(&self, outcome: &Poll<io::Result<usize>>) {
         if outcome.is_pending() != self.dog.is_waiting() {
             self.dog.waits.fetch_add(1, Ordering::Relaxed);
@@ -192,6 +212,14 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            // Refused in the middle of its head, or of its body.
+            if self.dog.phase() != HEAD && !self.dog.unread.load(Ordering::Relaxed) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let Self { stream, lingering, longest, .. } = &mut *self;
+        lingering.get_or_insert_with(|| Lingering::begin(*longest)).poll(stream, context).map(Ok)
     }
 }

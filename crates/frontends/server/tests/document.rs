@@ -53,7 +53,7 @@ fn every_request_and_answer_of_the_document_has_a_body_of_a_named_form() {
                     answer["content"]["application/json"]["schema"]["$ref"].as_str().unwrap_or_default();
                 assert_eq!(is_refusal, form.ends_with("/Problem"), "{method} {path} {status}");
             }
-            let has_body = matches!(path.as_str(), "/set" | "/v1/batch") || method == "put";
+            let has_body = matches!(path.as_str(), "/set" | "/v1/batch" | "/v1/backup") || method == "put";
             assert_eq!(operation["requestBody"].is_object(), has_body, "{method} {path}");
         }
     }

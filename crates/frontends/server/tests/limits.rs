@@ -131,19 +131,47 @@ fn a_connection_beyond_the_limit_is_told_so() {
 }
 
 #[test]
+fn each_of_many_connections_beyond_the_limit_is_told_so() {
+    let mut options = options();
+    options.max_connections = 1;
+    let server = memory(options);
+    let mut held = server.connect();
+    held.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    held.read_exact(&mut [0; 12]).unwrap();
+    // All are there before the first of them says or hears a word.
+    let mut others: Vec<_> = (0..200).map(|_| server.connect()).collect();
+    let told = others.iter_mut().filter_map(|stream| {
+        // It may have been closed already.
+        let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).ok().filter(|()| status.ends_with(b" 503"))
+    });
+    assert_eq!(told.count(), 200);
+    held.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    held.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("logladder_http_refused_connections_total 200\n"), "{answer}");
+}
+
+#[test]
 fn the_token_is_asked_for_and_health_is_not_a_secret() {
     let mut options = options();
     options.token = Token::new("open sesame");
     let server = memory(options);
     let get = |headers: &[(&str, &str)], path| server.send("GET", path, headers, b"");
-    for wrong in ["Bearer open sesamf", "Bearer open sesam", "Bearer ", "Basic open sesame", "open sesame"] {
+    for wrong in
+        ["Bearer open sesamf", "Bearer open sesam", "Bearer ", "Bearer", "Basic open sesame", "open sesame"]
+    {
         let answer = get(&[("authorization", wrong)], "/v1/keys");
         assert_eq!((answer.status, answer.header("www-authenticate")), (401, "Bearer"), "{wrong}");
     }
     assert_eq!(get(&[], "/metrics").status, 401);
     assert_eq!(get(&[], "/nowhere").status, 401);
     assert_eq!(get(&[], "/healthz").status, 200);
-    assert_eq!(get(&[("authorization", "Bearer open sesame")], "/v1/keys").status, 200);
+    // The name of a scheme is the same in any case (RFC 9110, section 11.1).
+    for right in ["Bearer open sesame", "bearer open sesame", "BEARER open sesame"] {
+        assert_eq!(get(&[("authorization", right)], "/v1/keys").status, 200, "{right}");
+    }
     assert!(Token::new("").is_none());
     assert!(!format!("{:?}", Token::new("open sesame")).contains("sesame"));
 }
@@ -162,9 +190,16 @@ fn pages_of_other_sites_and_strange_names_are_refused() {
     assert_eq!(ask("localhost:1234", ""), "200");
     assert_eq!(ask("[::1]:80", ""), "200");
     assert_eq!(ask("STORE.example", ""), "200");
+    assert_eq!(ask("LOCALHOST", ""), "200");
+    assert_eq!(ask("LocalHost:1234", ""), "200");
+    for wrong in ["localhost:abc", "localhost:99999", "somebody@localhost", "localhost\r\nhost: localhost"] {
+        assert_eq!(ask(wrong, ""), "400", "{wrong}");
+    }
+    assert_eq!(ask("localhost\r\nhost: rebound.example", ""), "400");
     assert_eq!(ask("rebound.example", ""), "403");
     assert_eq!(ask("", ""), "403");
     assert_eq!(ask("localhost", "http://localhost"), "200");
+    assert_eq!(ask("LOCALHOST", "http://localhost"), "200");
     assert_eq!(ask("localhost", "https://friend.example"), "200");
     assert_eq!(ask("localhost", "https://evil.example"), "403");
     assert_eq!(ask("localhost", "null"), "403");

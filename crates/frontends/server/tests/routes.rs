@@ -234,7 +234,7 @@ fn a_batch_is_done_whole_or_not_at_all() {
     let server = memory(options());
     assert_eq!(server.put("/v1/keys/old", b"v").status, 204);
     let answer = server.post(
-        "/v1/batch?sync",
+        "/v1/batch?sync=false",
         r#"{"writes":[{"key":"a","value":"1"},{"key":"old","delete":true},{"key":"b","value":{"c":2}}]}"#,
     );
     assert_eq!((answer.status, answer.text()), (200, "{\"written\":3}\n"));
@@ -285,7 +285,8 @@ fn every_stage_of_the_table_is_served() {
         assert!(server.get("/v1/stats").text().contains("\"live_keys\":1"), "{}", stage.name);
         assert_eq!(server.delete("/del/collection/member").status, 204, "{}", stage.name);
         assert_eq!(server.delete("/del/collection/member").status, 404, "{}", stage.name);
-        assert_eq!(server.send("POST", "/v1/sync", &[], b"").status, 204, "{}", stage.name);
+        let synced = if stage.name == "memory" { 501 } else { 204 };
+        assert_eq!(server.send("POST", "/v1/sync", &[], b"").status, synced, "{}", stage.name);
     }
 }
 

@@ -17,10 +17,10 @@ pub(crate) use self::parameters::{
     AtVersion, BeforeVersion, Cursor, IfMatch, IfNoneMatch, KeyInPath, KeyOfSomeInPath, KeysLimit,
     LastEventId, Prefix, Since, Synced, VersionsLimit,
 };
-pub(crate) use self::refused::{RefusedBody, RefusedFull, RefusedRequest, RefusedWrite};
+pub(crate) use self::refused::{RefusedBody, RefusedFull, RefusedRequest, RefusedSync, RefusedWrite};
 use crate::answer::json;
 use crate::app::App;
-use crate::routes::{changes, cluster, keys, lists, plain, state};
+use crate::routes::{backup, changes, cluster, keys, lists, plain, state};
 
 /// The name of the token among the ways to be let in.
 const TOKEN: &str = "token";
@@ -44,6 +44,7 @@ const TOKEN: &str = "token";
         cluster::cluster,
         state::compact,
         state::sync,
+        backup::backup,
         state::metrics,
         state::healthz,
         state::readyz,

@@ -24,7 +24,10 @@ impl IntoResponses for RefusedRequest {
         refused([
             ("400", "something in the request is wrong; `error` says what"),
             ("401", "the token is missing or wrong"),
-            ("403", "the server is not called so, or pages of that origin may not call it"),
+            (
+                "403",
+                "the server is not called so, or pages of that origin may not call it, or it was not started for this",
+            ),
             ("500", "the disk failed, or the server has a defect"),
             ("503", "the store takes no requests of this kind now"),
         ])
@@ -36,7 +39,10 @@ pub(crate) struct RefusedBody;
 
 impl IntoResponses for RefusedBody {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        refused([("408", "the body took too long; nothing was written")])
+        refused([
+            ("408", "the body took too long; nothing was written"),
+            ("501", "the transfer encoding of the body is not understood, or the stage cannot do this"),
+        ])
     }
 }
 
@@ -46,6 +52,15 @@ pub(crate) struct RefusedWrite;
 impl IntoResponses for RefusedWrite {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         refused([("413", "the body, the key or the value is too long; nothing was written")])
+    }
+}
+
+/// A write that may be asked to wait for the disk.
+pub(crate) struct RefusedSync;
+
+impl IntoResponses for RefusedSync {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        refused([("501", "the stage keeps nothing on the disk, or cannot do this")])
     }
 }
 

@@ -46,5 +46,5 @@ mod turn;
 pub(crate) use answers::Answers;
 pub(crate) use commands::COMMANDS;
 pub(crate) use port::Port;
-pub(crate) use serve::{serve, turn_away};
+pub(crate) use serve::{FAREWELL, serve};
 pub(crate) use threads::Threads;

@@ -22,7 +22,7 @@ use crate::watchdog::{Watchdog, Watched};
 const READ_LEN: usize = 16 << 10;
 
 /// How long a client may take to hear the last answer.
-const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL_TIME: Duration = Duration::from_secs(1);
 
 /// Answers one client until it goes, is too slow, or the server stops.
 pub(crate) async fn serve(
@@ -39,7 +39,7 @@ pub(crate) async fn serve(
     port.metrics.connection_begins();
     let dog = Watchdog::new();
     let mut life = port.app.life.subscribe();
-    let stream = Watched { stream, dog: Arc::clone(&dog), _place: place };
+    let stream = Watched::new(stream, Arc::clone(&dog), place, FAREWELL_TIME);
     let session = Box::new(Session::new(port.admit(peer)));
     // A task of its own, so that what cuts it off is not asked with every command.
     let mut conversation =
@@ -121,7 +121,7 @@ async fn converse(
     }
     stream.shutdown().await?;
     // Closing with something unread would take the last answer back.
-    let _ = timeout(FAREWELL, discard_rest(&mut stream)).await;
+    let _ = timeout(FAREWELL_TIME, discard_rest(&mut stream)).await;
     Ok(())
 }
 
@@ -143,10 +143,5 @@ async fn elsewhere(
     waiting.spawn_blocking(run).await.ok()
 }
 
-/// Tells a client that there is no room for it.
-pub(crate) async fn turn_away(mut stream: TcpStream) {
-    let answer = b"-ERR max number of clients reached\r\n";
-    if stream.write_all(answer).await.is_ok() && stream.shutdown().await.is_ok() {
-        discard_rest(&mut stream).await;
-    }
-}
+/// What a client is told for which there is no room.
+pub(crate) const FAREWELL: &[u8] = b"-ERR max number of clients reached\r\n";

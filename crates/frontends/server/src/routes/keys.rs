@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::capability::Capability;
 use crate::document::{
     AtVersion, BeforeVersion, Bytes, IfMatch, IfNoneMatch, JsonKey, JsonValue, KeyInPath, RefusedBody,
-    RefusedFull, RefusedRequest, RefusedWrite, Synced, VersionsLimit,
+    RefusedFull, RefusedRequest, RefusedSync, RefusedWrite, Synced, VersionsLimit,
 };
 use crate::entry::{self, Conditions, Found};
 use crate::request::{self, Parameters, decode, key_after};
@@ -70,20 +70,22 @@ fn bytes_of(found: Found, tag: &str) -> Response {
 pub(crate) async fn get(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refusal> {
     let (Parts { uri, headers, .. }, _) = request.into_parts();
     if let Some(key) = key_before_history(&uri) {
-        let key = decode(key).into_owned();
+        let key = decode(key)?.into_owned();
         return history(&app, &uri, key).await;
     }
     let at = Parameters::read(&uri, &["at"])?.number("at")?;
     let conditions = Conditions::read(&headers)?;
     let found = app.read(move |engine| {
-        let key = key_after(&uri, PREFIX);
+        let key = key_after(&uri, PREFIX)?;
         let absent = || Refusal::not_found("Key not found");
         let Some(version) = at else { return entry::look(engine, &key)?.ok_or_else(absent) };
         let history = engine.as_history().ok_or_else(|| Capability::History.lacking(engine))?;
         match history.get_at(&key, version)? {
             Some(Some(value)) => Ok(Found { value, version: Some(version) }),
             Some(None) => Err(Refusal::not_found(format!("the key was deleted in version {version}"))),
-            None => Err(Refusal::not_found(format!("there is no version {version} of this key any more"))),
+            None => Err(Refusal::not_found(format!(
+                "there is no version {version} of this key, or none any more"
+            ))),
         }
     });
     let found = found.await?;
@@ -104,7 +106,6 @@ pub(crate) async fn get(State(app): State<Arc<App>>, request: Request) -> Result
             headers(("etag" = String, description = "its version, or the head of its SHA-256"))),
         (status = 409, description = "others write this key all the time", body = Problem),
         (status = 412, description = "a condition does not hold; nothing was written", body = Problem),
-        (status = 501, description = "the stage cannot compare before it writes", body = Problem),
         RefusedRequest, RefusedBody, RefusedWrite, RefusedFull))]
 pub(crate) async fn put(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refusal> {
     let (Parts { uri, headers, .. }, body) = request.into_parts();
@@ -113,7 +114,7 @@ pub(crate) async fn put(State(app): State<Arc<App>>, request: Request) -> Result
     let conditions = Conditions::read(&headers)?;
     let value = request::body(&app.options, &headers, body).await?;
     let tag = app.write(sync, move |engine| {
-        let key = key_after(&uri, PREFIX);
+        let key = key_after(&uri, PREFIX)?;
         if conditions.is_none() {
             engine.set(&key, &value)?;
         } else {
@@ -130,15 +131,14 @@ pub(crate) async fn put(State(app): State<Arc<App>>, request: Request) -> Result
     responses((status = 204, description = "it is not there any more"),
         (status = 409, description = "others write this key all the time", body = Problem),
         (status = 412, description = "a condition does not hold; nothing was written", body = Problem),
-        (status = 501, description = "the stage cannot compare before it writes", body = Problem),
-        RefusedRequest, RefusedWrite, RefusedFull))]
+        RefusedRequest, RefusedSync, RefusedWrite, RefusedFull))]
 pub(crate) async fn delete(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refusal> {
     let (Parts { uri, headers, .. }, _) = request.into_parts();
     refuse_for_history(&Method::DELETE, &uri)?;
     let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
     let conditions = Conditions::read(&headers)?;
     app.write(sync, move |engine| {
-        let key = key_after(&uri, PREFIX);
+        let key = key_after(&uri, PREFIX)?;
         if conditions.is_none() {
             Ok(engine.delete(&key)?)
         } else {

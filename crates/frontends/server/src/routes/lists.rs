@@ -21,6 +21,7 @@ use crate::capability::Capability;
 use crate::document::{
     Cursor, JsonKey, KeysLimit, Prefix, RefusedBody, RefusedFull, RefusedRequest, RefusedWrite, Synced,
 };
+use crate::json::{Object, parse};
 use crate::request::{self, Parameters};
 
 /// How many keys a page has at most, and about how many bytes of them.
@@ -85,7 +86,8 @@ pub(crate) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
 pub(crate) struct BatchBody<'b> {
     /// In their order; of two writes of one key, the later one counts.
     #[serde(borrow)]
-    writes: Vec<WriteBody<'b>>,
+    #[schema(value_type = Vec<WriteBody<'_>>)]
+    writes: Vec<Object<WriteBody<'b>>>,
 }
 
 /// One write of a batch: a key with what to set it to, or with the wish to delete it.
@@ -110,7 +112,6 @@ pub(crate) struct WrittenBody {
 #[utoipa::path(post, path = "/v1/batch", operation_id = "write_batch", tag = "raw bytes", request_body = BatchBody,
     params(Synced),
     responses((status = 200, description = "all is written", body = WrittenBody),
-        (status = 501, description = "the stage cannot write several keys as one", body = Problem),
         RefusedRequest, RefusedBody, RefusedWrite, RefusedFull))]
 pub(crate) async fn batch(
     State(app): State<Arc<App>>,
@@ -123,9 +124,9 @@ pub(crate) async fn batch(
     let shared = Arc::clone(&app);
     let written = app.write(sync, move |engine| {
         let atomic = engine.as_atomic().ok_or_else(|| Capability::Atomic.lacking(engine))?;
-        let body: BatchBody<'_> = request::parse(&body)?;
+        let body: BatchBody<'_> = parse(&body)?;
         let mut batch = Batch::new();
-        for (place, write) in body.writes.iter().enumerate() {
+        for (place, Object(write)) in body.writes.iter().enumerate() {
             let key = decoded_key(write.key)?;
             match (write.value, write.delete) {
                 (Some(value), false) => drop(batch.set(&key, &decoded_value(value)?)),

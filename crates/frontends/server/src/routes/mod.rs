@@ -1,5 +1,6 @@
 //! The routes: which path does what.
 
+pub(crate) mod backup;
 pub(crate) mod changes;
 pub(crate) mod cluster;
 pub(crate) mod keys;
@@ -36,6 +37,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/cluster", get(cluster::cluster))
         .route("/v1/compact", post(state::compact))
         .route("/v1/sync", post(state::sync))
+        .route("/v1/backup", post(backup::backup))
         .route("/metrics", get(state::metrics))
         .route("/healthz", get(state::healthz))
         .route("/readyz", get(state::readyz))
@@ -48,7 +50,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 /// The path as the metrics name it: without the key, so that there are only so many.
 pub(crate) fn label(path: &str) -> &'static str {
     const WITH_KEY: [&str; 4] = ["/get/", "/del/", "/delete/", "/v1/keys/"];
-    const OTHERS: [&str; 12] = [
+    const OTHERS: [&str; 13] = [
         "/set",
         "/v1/keys",
         "/v1/batch",
@@ -57,6 +59,7 @@ pub(crate) fn label(path: &str) -> &'static str {
         "/v1/cluster",
         "/v1/compact",
         "/v1/sync",
+        "/v1/backup",
         "/metrics",
         "/healthz",
         "/readyz",

@@ -16,9 +16,10 @@ use crate::answer::{Problem, Refusal, json, raw};
 use crate::app::App;
 use crate::document::{
     JsonKey, JsonKeyOfSome, JsonValue, KeyOfSomeInPath, RefusedBody, RefusedFull, RefusedRequest,
-    RefusedWrite, Synced,
+    RefusedSync, RefusedWrite, Synced,
 };
 use crate::entry;
+use crate::json::parse;
 use crate::request::{self, Parameters, key_after};
 
 /// What to write.
@@ -87,7 +88,7 @@ pub(crate) async fn set(
     let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
     let body = request::body(&app.options, &headers, body).await?;
     let written = app.write(sync, move |engine| {
-        let body: SetBody<'_> = request::parse(&body)?;
+        let body: SetBody<'_> = parse(&body)?;
         let required = || Refusal::bad("Key and value required");
         let (key, value) = given(body.key).zip(given(body.value)).ok_or_else(required)?;
         let (key, value) = (decoded_key(key)?, decoded_value(value)?);
@@ -102,7 +103,7 @@ pub(crate) async fn set(
 }
 
 fn key_of<'u>(uri: &'u Uri, prefix: &str) -> Result<Cow<'u, [u8]>, Refusal> {
-    let key = key_after(uri, prefix);
+    let key = key_after(uri, prefix)?;
     if key.is_empty() { Err(Refusal::bad("Key required")) } else { Ok(key) }
 }
 
@@ -148,7 +149,7 @@ fn remove_present(engine: &dyn Engine, key: &[u8]) -> Result<(), Refusal> {
 #[utoipa::path(delete, path = "/del/{key}", operation_id = "del", tag = "small face", params(KeyOfSomeInPath, Synced),
     responses((status = 204, description = "it was there"), (status = 404, description = "it was not there", body = Problem),
         (status = 409, description = "others write this key all the time", body = Problem),
-        RefusedRequest, RefusedWrite, RefusedFull))]
+        RefusedRequest, RefusedSync, RefusedWrite, RefusedFull))]
 pub(crate) async fn del(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     remove(&app, &uri, "/del/").await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -158,7 +159,7 @@ pub(crate) async fn del(State(app): State<Arc<App>>, uri: Uri) -> Result<Respons
 #[utoipa::path(delete, path = "/delete/{key}", operation_id = "delete", tag = "small face", params(KeyOfSomeInPath, Synced),
     responses((status = 200, description = "it was there", body = DeletedBody), (status = 404, description = "it was not there", body = Problem),
         (status = 409, description = "others write this key all the time", body = Problem),
-        RefusedRequest, RefusedWrite, RefusedFull))]
+        RefusedRequest, RefusedSync, RefusedWrite, RefusedFull))]
 pub(crate) async fn delete(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     let key = remove(&app, &uri, "/delete/").await?;
     Ok(json(StatusCode::OK, &DeletedBody { message: "Deleted successfully", key: raw(&key)? }))

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::answer::{Problem, Refusal, json, with_type};
 use crate::app::App;
 use crate::capability::Capability;
-use crate::document::{RefusedFull, RefusedRequest};
+use crate::document::{RefusedFull, RefusedRequest, RefusedSync};
 use crate::request::Parameters;
 use crate::routes::cluster::{ClusterInShort, in_short};
 
@@ -81,9 +81,9 @@ pub(crate) async fn compact(State(app): State<Arc<App>>, uri: Uri) -> Result<Res
     Ok(json(StatusCode::OK, &gained.await?))
 }
 
-/// Answers when everything that was acknowledged survives a loss of power, as far as the stage can.
+/// Answers when everything that was acknowledged survives a loss of power, as far as the stage can. One without files cannot.
 #[utoipa::path(post, path = "/v1/sync", operation_id = "sync", tag = "store",
-    responses((status = 204, description = "it is done"), RefusedRequest, RefusedFull))]
+    responses((status = 204, description = "it is done"), RefusedRequest, RefusedSync, RefusedFull))]
 pub(crate) async fn sync(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
     Parameters::read(&uri, &[])?;
     app.write(true, |_| Ok(())).await?;
@@ -96,7 +96,7 @@ pub(crate) async fn sync(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
         RefusedRequest))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     let watchers = app.options.max_watchers - app.watchers.available_permits();
-    match app.metrics.text(watchers) {
+    match app.metrics.text(watchers, app.failure().is_some()) {
         Ok(text) => {
             Ok(with_type(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text))
         }
