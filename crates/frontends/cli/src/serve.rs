@@ -7,18 +7,20 @@ mod open_files;
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use logladder_server::{LogFormat, Options, ServeError, Server, Token, close, start_logging, stop_signal};
+use logladder::STAGES;
+use logladder_server::{Listening, LogFormat, Options, ServeError, Token, close, start_logging, stop_signal};
 
 use tracing::{info, warn};
 
 use crate::arguments::StoreArguments;
 use crate::outcome::{Answer, Refusal};
-use crate::store::News;
+use crate::store::{CAPABILITIES, News};
 
 /// How long a call of the engine may go on when the server has ended.
 const LAST_CALLS: Duration = Duration::from_secs(10);
@@ -41,6 +43,9 @@ pub(crate) struct Serve {
     /// An origin whose pages may call the server from a browser; can be given several times
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+    /// Where clients may have copies of the store made (`POST /v1/backup`): a folder beside the store, made if it is not there
+    #[arg(long, value_name = "FOLDER")]
+    backups: Option<PathBuf>,
     /// The longest body of a request, or command of Redis, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Options::default().max_body_bytes, value_parser = at_least_one)]
     max_body: usize,
@@ -55,6 +60,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
         let mut options = self.options()?;
+        self.check(arguments)?;
         let format = if arguments.json { LogFormat::Json } else { LogFormat::Human };
         start_logging(format, &self.log).map_err(|error| Refusal::Usage(format!("--log: {error}")))?;
         if let Some(fewer) = open_files::room_for(options.max_connections) {
@@ -63,13 +69,19 @@ impl Serve {
             );
             options.max_connections = fewer;
         }
+        let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the server")?;
+        // Before there is a store: a port in use leaves nothing behind.
+        let listening = runtime.block_on(Listening::at(options)).map_err(|error| refusal(&error))?;
         let engine = Arc::new(arguments.open_saying(|news| match news {
             News::Repaired(what) => warn!("Repaired: {what}"),
             News::Replayed(what) => info!("{what}"),
         })?);
-        let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the server")?;
+        if let Some(backups) = &self.backups {
+            std::fs::create_dir_all(backups)
+                .with_context(|| format!("cannot make the folder of the backups {}", backups.display()))?;
+        }
         let served = runtime.block_on(async {
-            let server = Server::bind(Arc::clone(&engine), options).await?;
+            let server = listening.over(Arc::clone(&engine));
             // Whoever knows the address may send a signal at once.
             let stop = stop_signal();
             // Whoever reads this may have gone; the server goes on.
@@ -78,7 +90,7 @@ impl Serve {
                 let _ = writeln!(out, "redis://{address}");
             }
             let _ = out.flush();
-            server.run(stop).await
+            server.run_until(stop, stop_signal).await
         });
         // What still has the engine ends with the threads.
         runtime.shutdown_timeout(LAST_CALLS);
@@ -86,6 +98,33 @@ impl Serve {
         served.map_err(|error| refusal(&error))?;
         closed?;
         Ok(Answer::Yes)
+    }
+
+    /// That what was asked for goes together.
+    fn check(&self, arguments: &StoreArguments) -> Result<()> {
+        let stage = arguments.stage()?;
+        let history = CAPABILITIES.iter().find(|capability| capability.name == "history");
+        if let (Some(_), Some(history)) = (arguments.versions, history)
+            && !history.is_of(stage)
+        {
+            let able: Vec<&str> =
+                STAGES.iter().filter(|stage| history.is_of(stage)).map(|stage| stage.name).collect();
+            let what = format!(
+                "--versions is nothing to the stage {}; these take it: {}",
+                stage.name,
+                able.join(", ")
+            );
+            return Err(Refusal::Lacks(what).into());
+        }
+        if let Some(backups) = &self.backups {
+            let [backups, dir] = [backups, &arguments.dir].map(std::path::absolute);
+            if backups?.starts_with(dir?) {
+                let what =
+                    "--backups: the folder lies in that of the store, which has no room for other files";
+                return Err(Refusal::Usage(what.to_owned()).into());
+            }
+        }
+        Ok(())
     }
 
     fn options(&self) -> Result<Options> {
@@ -100,6 +139,7 @@ impl Serve {
         };
         options.allowed_hosts.clone_from(&self.allow_host);
         options.allowed_origins.clone_from(&self.allow_origin);
+        options.backups.clone_from(&self.backups);
         options.max_body_bytes = self.max_body;
         options.max_connections = self.max_connections;
         Ok(options)

@@ -5,7 +5,7 @@
 
 mod running;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::Command;
 
@@ -138,6 +138,64 @@ fn a_port_in_use_and_an_address_without_a_token_are_refused() {
     let (code, message) = refused(&two, &["serve", "--addr", "0.0.0.0:0"]);
     assert_eq!(code, Some(2), "{message}");
     assert!(message.contains("a token is needed"), "{message}");
+    assert!(!two.exists(), "a store was made for a server that did not begin");
+}
+
+#[test]
+fn versions_are_refused_by_a_stage_without_them_and_backups_within_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("store");
+    let memory = ["--stage", "memory", "--versions", "5", "serve", "--addr", "127.0.0.1:0"];
+    let (code, message) = refused(&dir, &memory);
+    assert_eq!(code, Some(5), "{message}");
+    assert!(message.contains("these take it: replay-log, hash-log"), "{message}");
+    let inside = dir.join("backups");
+    let (code, message) =
+        refused(&dir, &["serve", "--addr", "127.0.0.1:0", "--backups", inside.to_str().unwrap()]);
+    assert_eq!(code, Some(2), "{message}");
+    assert!(message.contains("--backups"), "{message}");
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_backup_of_a_served_store_is_made_in_the_folder_for_it_and_read_by_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, backups) = (folder.path().join("store"), folder.path().join("copies/of/store"));
+    let mut command = logladder();
+    command.arg("--dir").arg(&dir).args(["serve", "--addr", "127.0.0.1:0", "--log", "warn", "--backups"]);
+    command.arg(&backups);
+    let server = Server::of(command);
+    assert_eq!(server.ask("PUT", "/v1/keys/city", "Dhaka").0, 204);
+    let (status, body) = server.ask("POST", "/v1/backup", r#"{"name":"monday"}"#);
+    assert_eq!(status, 201, "{body}");
+    // The store is still served; its copy is read meanwhile.
+    let output = logladder().arg("--dir").arg(backups.join("monday")).args(["get", "city"]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "Dhaka\n");
+    server.end_well("-TERM");
+}
+
+#[test]
+fn the_log_says_what_the_end_waits_for_and_a_second_signal_ends_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), &["--sync", "never"], "info,logladder::access=off");
+    assert_eq!(server.ask("PUT", "/v1/keys/whole", "v").0, 204);
+    let mut half = server.connect();
+    half.write_all(b"PUT /v1/keys/half HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nhalf")
+        .unwrap();
+    // The server has begun with it: it has another request's answer behind it.
+    assert_eq!(server.ask("GET", "/healthz", "").0, 200);
+    let mut log = BufReader::new(server.process.stderr.take().unwrap()).lines().map(Result::unwrap);
+    server.signal("-TERM");
+    let waits = log.find(|line| line.contains("Waiting for ")).unwrap();
+    assert!(waits.contains("Waiting for 1 connections") && waits.contains("for 30 s at most"), "{waits}");
+    server.signal("-INT");
+    let rest: Vec<String> = log.collect();
+    assert!(rest[0].contains("Told to stop again: 1 connections are cut off"), "{rest:?}");
+    assert!(rest[1].contains("The server has stopped, and the store is synced"), "{rest:?}");
+    assert_eq!(server.process.wait().unwrap().code(), Some(0));
+    assert_eq!(half.read(&mut [0; 16]).unwrap_or(0), 0);
+    let output = logladder().arg("--dir").arg(folder.path()).args(["get", "whole"]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "v\n");
 }
 
 #[test]
