@@ -12,6 +12,7 @@ mod report;
 mod schemathesis;
 mod stage;
 mod style;
+mod two_primaries;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,8 @@ enum Command {
     Ci,
     /// Send servers what a program makes up from their OpenAPI document; installs Schemathesis into target/
     Schemathesis(schemathesis::Schemathesis),
+    /// Simulate what a primary that was paused does to its replicas, step by step, and judge it: the pain of stage 9
+    TwoPrimaries(two_primaries::TwoPrimaries),
     /// Say what this machine has of what the commands need
     Doctor,
 }
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Test => checks::test(),
         Command::Ci => checks::ci(),
         Command::Schemathesis(schemathesis) => schemathesis.run(),
+        Command::TwoPrimaries(two_primaries) => two_primaries.run(),
         Command::Doctor => checks::doctor(),
     };
     match outcome {

@@ -49,6 +49,16 @@ impl Server {
 
     /// A cluster of so many, which does what it is asked.
     pub(crate) fn cluster(size: usize) -> Vec<Self> {
+        // So that a test need not wait long for an election.
+        Self::cluster_that_elects_after(size, 200)
+    }
+
+    /// The same, where a leader must be silent for longer before another one is elected: for tests that ask who leads.
+    pub(crate) fn unhurried_cluster(size: usize) -> Vec<Self> {
+        Self::cluster_that_elects_after(size, 1000)
+    }
+
+    fn cluster_that_elects_after(size: usize, millis: u64) -> Vec<Self> {
         let ports = free_ports(size * 2);
         let url = |port: u16| format!("http://127.0.0.1:{port}");
         let members: Vec<String> =
@@ -66,9 +76,8 @@ impl Server {
                 ("initial-advertise-peer-urls", peer),
                 ("initial-cluster", members.join(",")),
                 ("initial-cluster-token", format!("{}-{}", std::process::id(), ports[0])),
-                // So that a test need not wait long for an election.
-                ("heartbeat-interval", "20".to_owned()),
-                ("election-timeout", "200".to_owned()),
+                ("heartbeat-interval", (millis / 10).to_string()),
+                ("election-timeout", millis.to_string()),
                 ("logger", "zap".to_owned()),
                 ("log-level", "error".to_owned()),
             ];
