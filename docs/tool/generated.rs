@@ -18,6 +18,9 @@
 //! | `durability` | what each stage survives under each policy |
 //! | `bytes STAGE` | the files of a store after a few operations, field by field |
 //! | `bytes STAGE FOLDER` | the files of a store that is kept in a folder of the repository, field by field |
+//! | `text FILE` | a text file as it stands |
+//! | `two-primaries SCENARIO` | the trace of this scenario of the simulation; `survey COUNT` counts what made-up ones show |
+//! | `arithmetic NAME` | a table of what stands past stage 9, computed from assumptions |
 //! | `results FILE.json NAME` | the tables of this name that a benchmark has written; `run` says what it ran where |
 //!
 //! Other names belong to other commands, which measure: see [`ELSEWHERE`].
@@ -29,9 +32,10 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use logladder::disk::{RealDisk, replace};
 use logladder::{STAGES, SyncPolicy};
+use logladder_two_primaries::{Protocol, run, scenario, survey};
 
 use crate::pages::read;
-use crate::{Book, Fault, Page, bytes, includes, results, stages};
+use crate::{Book, Fault, Page, bytes, includes, past_etcd, results, stages};
 
 /// Blocks that another command fills with what it measured, so that there is nothing to compare them with.
 pub const ELSEWHERE: [&str; 2] = ["climb", "bench"];
@@ -155,6 +159,9 @@ fn content(book: &Book, page: &Page, what: &str) -> Result<Option<String>> {
             format!("```rust,no_run\n{}\n```\n", code.trim())
         }
         "stages" => stages::table(page),
+        "text" => format!("```text\n{}```\n", source()?),
+        "two-primaries" => format!("```text\n{}```\n", simulated(argument)?),
+        "arithmetic" => past_etcd::table(argument)?,
         "durability" => durability(),
         "bytes" => {
             let (name, folder) = argument.split_once(' ').unwrap_or((argument, ""));
@@ -222,6 +229,16 @@ fn without_item_links(row: &str) -> String {
         };
     }
     text + rest
+}
+
+/// What `cargo xtask two-primaries` prints for these arguments.
+fn simulated(arguments: &str) -> Result<String> {
+    if let Some(count) = arguments.strip_prefix("survey ") {
+        let count = count.parse().with_context(|| format!("`{count}` is no number"))?;
+        return Ok(survey::text(count, &survey::survey(count)));
+    }
+    let scenario = scenario(arguments).with_context(|| format!("no scenario `{arguments}`"))?;
+    Ok(run(&scenario, Protocol::default()).text())
 }
 
 fn durability() -> String {

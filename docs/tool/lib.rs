@@ -21,6 +21,7 @@ pub mod includes;
 pub mod links;
 pub mod mentions;
 mod pages;
+mod past_etcd;
 mod results;
 pub mod stages;
 

@@ -1,6 +1,9 @@
 //! `cargo xtask two-primaries`: the simulation of a primary, its replicas and a failover process, step by step.
 
-use anyhow::{Result, bail};
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write as _};
+
+use anyhow::{Context, Result};
 use clap::Args;
 use logladder_two_primaries::trace::Line;
 use logladder_two_primaries::{Kind, Protocol, Scenario, Trace, made_up, run, scenario, scenarios, survey};
@@ -35,31 +38,17 @@ impl TwoPrimaries {
     pub(crate) fn run(&self) -> Result<()> {
         if let Some(seeds) = self.survey {
             let fared = survey::survey(seeds);
-            if self.json {
-                println!("{}", serde_json::to_string_pretty(&fared)?);
-            } else {
-                print!("{}", survey::text(seeds, &fared));
-            }
-            return Ok(());
+            return show(&if self.json { json(&fared)? } else { survey::text(seeds, &fared) });
         }
         let protocol =
             Protocol { pushes_deletes: self.push_deletes, tells_the_deposed: self.tell_the_deposed };
         let traces: Vec<Trace> = self.chosen()?.iter().map(|scenario| run(scenario, protocol)).collect();
         if self.json {
-            let shown: Vec<_> = traces
-                .iter()
-                .map(|trace| serde_json::json!({ "trace": trace, "verdict": trace.verdict() }))
-                .collect();
-            println!("{}", serde_json::to_string_pretty(&shown)?);
-            return Ok(());
+            let judged = |trace: &Trace| serde_json::json!({ "trace": trace, "verdict": trace.verdict() });
+            return show(&json(&traces.iter().map(judged).collect::<Vec<_>>())?);
         }
-        for (number, trace) in traces.iter().enumerate() {
-            if number > 0 {
-                println!();
-            }
-            print(trace);
-        }
-        Ok(())
+        let texts: Vec<String> = traces.iter().map(coloured).collect();
+        show(&texts.join("\n"))
     }
 
     fn chosen(&self) -> Result<Vec<Scenario>> {
@@ -69,20 +58,31 @@ impl TwoPrimaries {
         if self.scenarios.is_empty() {
             return Ok(scenarios());
         }
-        let find = |name: &String| match scenario(name) {
-            Some(scenario) => Ok(scenario),
-            None => {
+        let find = |name: &String| {
+            scenario(name).with_context(|| {
                 let names: Vec<String> = scenarios().into_iter().map(|scenario| scenario.name).collect();
-                bail!("there is no scenario `{name}`; there are {}", names.join(", "))
-            }
+                format!("there is no scenario `{name}`; there are {}", names.join(", "))
+            })
         };
         self.scenarios.iter().map(find).collect()
     }
 }
 
-fn print(trace: &Trace) {
-    anstream::println!("{HEADING}{}{HEADING:#}: {}", trace.scenario, trace.about);
-    for (line, text) in trace.lines() {
+fn json(what: &impl serde::Serialize) -> Result<String> {
+    Ok(serde_json::to_string_pretty(what)? + "\n")
+}
+
+/// Prints it. Who reads no further than the first lines has seen enough.
+fn show(text: &str) -> Result<()> {
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn coloured(trace: &Trace) -> String {
+    let mut text = format!("{HEADING}{}{HEADING:#}: {}\n", trace.scenario, trace.about);
+    for (line, words) in trace.lines() {
         let style = match line {
             Line::Heading | Line::Step(Kind::Server) => QUIET,
             Line::Step(Kind::Client) => DEED,
@@ -90,6 +90,8 @@ fn print(trace: &Trace) {
             Line::Clean => GOOD,
             Line::Wrong => BAD,
         };
-        anstream::println!("{style}{text}{style:#}");
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{style}{words}{style:#}");
     }
+    text
 }
