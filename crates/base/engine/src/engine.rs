@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use crate::{
-    Atomic, Backup, Changes, Cluster, Collections, Compact, Durability, Expire, History, Iterate, Repair,
-    Result, Stats,
+    Atomic, Backup, Changes, Cluster, Collections, Compact, Durability, Expire, Follow, History, Iterate,
+    Repair, Result, Stats,
 };
 
 /// A key-value store.
@@ -189,6 +189,11 @@ pub trait Engine: Send + Sync {
 
     /// The members that keep the store, if there are several.
     fn as_cluster(&self) -> Option<&dyn Cluster> {
+        None
+    }
+
+    /// How far behind it is, if it is a copy that follows another store.
+    fn as_follow(&self) -> Option<&dyn Follow> {
         None
     }
 }

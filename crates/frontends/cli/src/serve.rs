@@ -3,6 +3,7 @@
 //! The first line of standard output is the address, and the second that of the protocol of Redis, for whoever asked for any free port. The log goes to standard
 //! error: what opening read, start, each request, shutdown.
 
+mod follow;
 mod open_files;
 
 use std::io::Write;
@@ -13,14 +14,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use logladder::STAGES;
 use logladder_server::{Listening, LogFormat, Options, ServeError, Token, close, start_logging, stop_signal};
 
 use tracing::{info, warn};
 
+use self::follow::{Follow, Following};
 use crate::arguments::StoreArguments;
 use crate::outcome::{Answer, Refusal};
-use crate::store::{CAPABILITIES, News};
+use crate::store::News;
 
 /// How long a call of the engine may go on when the server has ended.
 const LAST_CALLS: Duration = Duration::from_secs(10);
@@ -52,6 +53,8 @@ pub(crate) struct Serve {
     /// How many connections there may be at once
     #[arg(long, value_name = "N", default_value_t = Options::default().max_connections, value_parser = at_least_one)]
     max_connections: usize,
+    #[command(flatten)]
+    follow: Follow,
     /// What the log has, as in `info`, `warn` or `info,logladder::access=off`; with --json it is JSON
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
@@ -61,6 +64,8 @@ impl Serve {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
         let mut options = self.options()?;
         self.check(arguments)?;
+        let following = self.follow.leader(self.token.as_deref())?;
+        options.forward = following.as_ref().and_then(Following::forward);
         let format = if arguments.json { LogFormat::Json } else { LogFormat::Human };
         start_logging(format, &self.log).map_err(|error| Refusal::Usage(format!("--log: {error}")))?;
         if let Some(fewer) = open_files::room_for(options.max_connections) {
@@ -72,10 +77,13 @@ impl Serve {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the server")?;
         // Before there is a store: a port in use leaves nothing behind.
         let listening = runtime.block_on(Listening::at(options)).map_err(|error| refusal(&error))?;
-        let engine = Arc::new(arguments.open_saying(|news| match news {
-            News::Repaired(what) => warn!("Repaired: {what}"),
-            News::Replayed(what) => info!("{what}"),
-        })?);
+        let engine = match &following {
+            Some(following) => following.open(arguments)?,
+            None => Arc::new(arguments.open_saying(|news| match news {
+                News::Repaired(what) => warn!("Repaired: {what}"),
+                News::Replayed(what) => info!("{what}"),
+            })?),
+        };
         if let Some(backups) = &self.backups {
             std::fs::create_dir_all(backups)
                 .with_context(|| format!("cannot make the folder of the backups {}", backups.display()))?;
@@ -102,20 +110,6 @@ impl Serve {
 
     /// That what was asked for goes together.
     fn check(&self, arguments: &StoreArguments) -> Result<()> {
-        let stage = arguments.stage()?;
-        let history = CAPABILITIES.iter().find(|capability| capability.name == "history");
-        if let (Some(_), Some(history)) = (arguments.versions, history)
-            && !history.is_of(stage)
-        {
-            let able: Vec<&str> =
-                STAGES.iter().filter(|stage| history.is_of(stage)).map(|stage| stage.name).collect();
-            let what = format!(
-                "--versions is nothing to the stage {}; these take it: {}",
-                stage.name,
-                able.join(", ")
-            );
-            return Err(Refusal::Lacks(what).into());
-        }
         if let Some(backups) = &self.backups {
             let [backups, dir] = [backups, &arguments.dir].map(std::path::absolute);
             if backups?.starts_with(dir?) {

@@ -148,7 +148,7 @@ fn versions_are_refused_by_a_stage_without_them_and_backups_within_the_store() {
     let memory = ["--stage", "memory", "--versions", "5", "serve", "--addr", "127.0.0.1:0"];
     let (code, message) = refused(&dir, &memory);
     assert_eq!(code, Some(5), "{message}");
-    assert!(message.contains("these take it: replay-log, hash-log"), "{message}");
+    assert!(message.contains("for those that do: replay-log, hash-log"), "{message}");
     let inside = dir.join("backups");
     let (code, message) =
         refused(&dir, &["serve", "--addr", "127.0.0.1:0", "--backups", inside.to_str().unwrap()]);

@@ -14,10 +14,10 @@ use crate::options::Options;
 use crate::together::Together;
 
 /// Stages whose `get` reads memory, mapped files included, and takes no lock that is held during file work: a map
-/// (memory, json-file, replay-log) or an index over mapped segments (hash-log). Their gets run on the threads of the network, which
+/// (memory, json-file, replay-log) or an index over mapped segments (hash-log, and a copy that is one). Their gets run on the threads of the network, which
 /// saves two changes of thread per request. Whatever else an engine does, and a get of any other stage, runs on a thread
 /// that may wait.
-const READS_FROM_MEMORY: [&str; 4] = ["memory", "json-file", "replay-log", "hash-log"];
+const READS_FROM_MEMORY: [&str; 5] = ["memory", "json-file", "replay-log", "hash-log", "follower"];
 
 /// How far the server is on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ impl App {
             reads_inline: READS_FROM_MEMORY.contains(&engine.name()),
             // Such a store has no file to wait for.
             writes_inline: engine.durability() == Durability::Never,
-            metrics: Metrics::new(engine.name()),
+            metrics: Metrics::new(engine.name(), engine.as_follow().is_some()),
             life: watch::Sender::new(Life::Running),
             written: watch::Sender::new(()),
             watchers: Arc::new(Semaphore::new(options.max_watchers)),

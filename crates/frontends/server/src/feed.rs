@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::http::StatusCode;
 use logladder_engine::{Change, Engine, Position};
@@ -30,6 +31,10 @@ pub(crate) struct ChangeBody {
     #[schema(value_type = Option<JsonValue>, nullable = false)]
     value: Option<Box<RawValue>>,
     deleted: bool,
+    /// When the value ends by itself, in milliseconds since 1970; absent if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    expires: Option<u64>,
     /// How many changes the store has seen with this one. It goes up by one with each.
     sequence: u64,
     /// What to send as `since` to go on behind this change.
@@ -144,11 +149,18 @@ fn read(engine: &dyn Engine, since: Position) -> Result<Vec<Event>, Refusal> {
     Ok(events)
 }
 
+/// A moment in milliseconds since 1970.
+pub(crate) fn millis(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn event(change: &Change<'_>) -> Result<Event, Refusal> {
     let body = ChangeBody {
         key: raw(change.key)?,
         value: change.value.map(raw).transpose()?,
         deleted: change.value.is_none(),
+        expires: change.expires.map(millis),
         sequence: change.next.sequence,
         next: change.next.to_string(),
     };

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
+use logladder_engine::Lag;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -83,10 +85,12 @@ pub(crate) struct Metrics {
     started: Instant,
     redis: RedisMetrics,
     commands: Family<CommandLabels, Counter>,
+    /// How far a copy is behind: in changes, and in seconds.
+    lag: Option<(Gauge, Gauge<f64, AtomicU64>)>,
 }
 
 impl Metrics {
-    pub(crate) fn new(stage: &'static str) -> Self {
+    pub(crate) fn new(stage: &'static str, is_copy: bool) -> Self {
         let mut registry = Registry::with_prefix("logladder");
         let requests = Family::default();
         let seconds = Family::new_with_constructor(seconds as fn() -> Histogram);
@@ -113,6 +117,7 @@ impl Metrics {
         let commands = Family::default();
         registry.register("redis_commands", "Commands that were answered", commands.clone());
         let redis = RedisMetrics::register(&mut registry);
+        let lag = is_copy.then(|| register_lag(&mut registry));
         let started = Instant::now();
         Self {
             registry,
@@ -127,6 +132,7 @@ impl Metrics {
             started,
             redis,
             commands,
+            lag,
         }
     }
 
@@ -161,7 +167,17 @@ impl Metrics {
     }
 
     /// All of it, as OpenMetrics.
-    pub(crate) fn text(&self, watchers: usize, is_failing: bool) -> Result<String, fmt::Error> {
+    pub(crate) fn text(
+        &self,
+        watchers: usize,
+        is_failing: bool,
+        lag: Option<&Lag>,
+    ) -> Result<String, fmt::Error> {
+        if let (Some((changes, seconds)), Some(lag)) = (&self.lag, lag) {
+            // What nobody knows is no number that an alarm could take for a good one.
+            changes.set(lag.changes.map_or(-1, |changes| i64::try_from(changes).unwrap_or(i64::MAX)));
+            seconds.set(lag.time.map_or(f64::INFINITY, |time| time.as_secs_f64()));
+        }
         self.watchers.set(i64::try_from(watchers).unwrap_or(i64::MAX));
         self.failing.set(is_failing.into());
         self.uptime.set(i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX));
@@ -169,6 +185,22 @@ impl Metrics {
         encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+fn register_lag(registry: &mut Registry) -> (Gauge, Gauge<f64, AtomicU64>) {
+    let (changes, seconds) = (Gauge::default(), Gauge::<f64, AtomicU64>::default());
+    registry.register(
+        "follower_changes_behind",
+        "Changes that the leader had more when it was last asked; -1 if that is not known",
+        changes.clone(),
+    );
+    registry.register_with_unit(
+        "follower_behind",
+        "What was acknowledged so long ago is here",
+        Unit::Seconds,
+        seconds.clone(),
+    );
+    (changes, seconds)
 }
 
 /// What is counted of the Redis protocol. Copies count together.

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use logladder_follower::Leader;
+
 /// What a client must show to be let in. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
@@ -37,6 +39,8 @@ pub struct Options {
     pub address: SocketAddr,
     /// Where to speak the protocol of Redis beside HTTP, by the same rules. The default is nowhere.
     pub redis: Option<SocketAddr>,
+    /// Where writes are sent on to, if the store is a copy that follows another one. The default is nowhere: they are refused.
+    pub forward: Option<Leader>,
     /// What clients send as `Authorization: Bearer TOKEN`, or with the command `AUTH`. None by default: whoever reaches the address is let in.
     pub token: Option<Token>,
     /// Names by which clients may call this server, beside those of this machine (`localhost`, `127.0.0.1`, `[::1]`)
@@ -75,6 +79,7 @@ impl Default for Options {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             redis: None,
+            forward: None,
             token: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),

@@ -8,6 +8,7 @@ mod cluster;
 mod collections;
 mod compact;
 mod expire;
+mod follow;
 mod history;
 mod iterate;
 
@@ -18,5 +19,6 @@ pub use cluster::{Cluster, Member, MemberState};
 pub use collections::{Collections, check_collection, collection_and_member, split_at_collection};
 pub use compact::{Compact, Compacted};
 pub use expire::{Expire, Expiry};
+pub use follow::{Follow, FollowState, Lag};
 pub use history::{History, Version, VisitVersion};
 pub use iterate::{Iterate, Visit};

@@ -14,13 +14,13 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 
 pub(crate) use self::bodies::{Bytes, JsonKey, JsonKeyOfSome, JsonValue};
 pub(crate) use self::parameters::{
-    AtVersion, BeforeVersion, Cursor, IfMatch, IfNoneMatch, KeyInPath, KeyOfSomeInPath, KeysLimit,
-    LastEventId, Prefix, Since, Synced, VersionsLimit,
+    AtVersion, BeforeVersion, Cursor, FromSnapshot, IfMatch, IfNoneMatch, KeyInPath, KeyOfSomeInPath,
+    KeysLimit, LastEventId, Prefix, Since, Synced, VersionsLimit,
 };
 pub(crate) use self::refused::{RefusedBody, RefusedFull, RefusedRequest, RefusedSync, RefusedWrite};
 use crate::answer::json;
 use crate::app::App;
-use crate::routes::{backup, changes, cluster, keys, lists, plain, state};
+use crate::routes::{backup, changes, cluster, follower, keys, lists, plain, state};
 
 /// The name of the token among the ways to be let in.
 const TOKEN: &str = "token";
@@ -40,8 +40,10 @@ const TOKEN: &str = "token";
         lists::list,
         lists::batch,
         changes::changes,
+        changes::position,
         state::stats,
         cluster::cluster,
+        follower::follower,
         state::compact,
         state::sync,
         backup::backup,

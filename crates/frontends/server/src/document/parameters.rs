@@ -69,6 +69,7 @@ parameters! {
     Prefix: Query "prefix", text(), "what the keys begin with";
     Cursor: Query "cursor", text().pattern(Some("^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?$")), "the cursor of the page before";
     Since: Query "since", text().pattern(Some(r"^(start|[0-9]+\.[0-9]+\.[0-9]+)?$")), "a position, or `start` for all that is still in the log; else from now on";
+    FromSnapshot: Query "snapshot", text().enum_values(Some(["", "true", "1", "false", "0"])), "over a WebSocket: every key first, then the changes";
     LastEventId: Header "last-event-id", text(), "a position, as browsers send it when they come back; it goes before `since`";
     IfMatch: Header "if-match", tags(), "only if the value has one of these tags, or with * if there is one";
     IfNoneMatch: Header "if-none-match", tags(), "only if the value has none of these tags, or with * if there is none";

@@ -43,6 +43,8 @@ pub(crate) struct Port {
     pub(crate) app: Arc<App>,
     pub(crate) address: SocketAddr,
     pub(crate) limits: Limits,
+    /// Whether the store is a copy, which takes no writes.
+    pub(crate) is_copy: bool,
     /// For writes that wait for the disk.
     pub(crate) gather: Arc<Gather>,
     pub(crate) leader: Leader,
@@ -71,6 +73,7 @@ impl Port {
         };
         Self {
             address,
+            is_copy: engine.as_follow().is_some(),
             limits: Limits::of(app.options.max_body_bytes),
             gather: Arc::default(),
             leader: if waits { Leader::Waiting } else { Leader::Network },

@@ -99,7 +99,7 @@ impl Session {
             };
             let found = commands::find(request.part(0));
             let command = match found {
-                Some((_, command)) => choose(command, &request, &self.client),
+                Some((_, command)) => choose(command, &request, &self.client, port.is_copy),
                 None => Err(unknown(&request)),
             };
             if let Ok(command) = command {
@@ -183,12 +183,16 @@ fn choose(
     command: &'static Command,
     request: &Request<'_>,
     client: &Client,
+    is_copy: bool,
 ) -> Result<&'static Command, Refused> {
     if !command.takes(request.len()) {
         return Err(Refused::arguments(command.name));
     }
     if !client.is_known && !command.is_for_strangers() {
         return Err(Refused::command("NOAUTH Authentication required."));
+    }
+    if is_copy && command.work == Work::Write {
+        return Err(Refused::command("READONLY You can't write against a read only replica."));
     }
     Ok(command)
 }

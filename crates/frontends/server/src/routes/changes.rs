@@ -14,19 +14,22 @@ use futures_util::stream::{SplitSink, unfold};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
-use crate::answer::{Problem, Refusal, with_type};
+use crate::answer::{Problem, Refusal, json, with_type};
 use crate::app::App;
-use crate::document::{LastEventId, RefusedRequest, Since};
+use crate::document::{FromSnapshot, LastEventId, RefusedRequest, Since};
 use crate::feed::{ChangeBody, Feed, Told};
 use crate::request::Parameters;
+use crate::snapshot::{self, Snapshot};
 
 /// How long a message of a watcher may be: it has nothing to say but pings and its goodbye.
 const MOST_HEARD: usize = 4096;
 
 /// Every set and delete behind a position, in order and without gaps, as long as the client listens. It goes on where it
 /// ended with the `next` of the last change that was seen.
-#[utoipa::path(get, path = "/v1/changes", operation_id = "follow_changes", tag = "changes", params(Since, LastEventId),
+#[utoipa::path(get, path = "/v1/changes", operation_id = "follow_changes", tag = "changes", 
+    params(Since, FromSnapshot, LastEventId),
     responses((status = 101, description = "a WebSocket, a change a message"),
         (status = 200, description = "server-sent events, a change each", content_type = "text/event-stream",
             body = ChangeBody),
@@ -39,17 +42,28 @@ pub(crate) async fn changes(
     headers: HeaderMap,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
-    let parameters = Parameters::read(&uri, &["since"])?;
+    let parameters = Parameters::read(&uri, &["since", "snapshot"])?;
+    let with_snapshot = parameters.flag("snapshot")?;
     // A browser that lost the connection says so by itself.
     let last_event = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let since = last_event.or(parameters.text("since")?).map(str::to_owned);
+    if with_snapshot && (since.is_some() || !headers.contains_key(UPGRADE)) {
+        let why = "a snapshot comes over a WebSocket, and begins with everything: it goes with no `since`";
+        return Err(Refusal::bad(why));
+    }
     if !headers.contains_key(UPGRADE) {
         return Ok(events(Feed::begin(&app, since).await?));
     }
     let socket = socket.map_err(|why| Refusal::new(why.status(), why.body_text()))?;
     let feed = Feed::begin(&app, since).await?;
+    // Behind the place from which the changes follow: whatever is written meanwhile is among them.
+    let snapshot = if with_snapshot {
+        Some(app.run(Snapshot::check).await.map(|()| Snapshot::begin(&app))?)
+    } else {
+        None
+    };
     let socket = socket.max_message_size(MOST_HEARD).max_frame_size(MOST_HEARD);
-    Ok(socket.on_upgrade(|socket| follow(socket, feed)).into_response())
+    Ok(socket.on_upgrade(|socket| follow(socket, feed, snapshot)).into_response())
 }
 
 /// Server-sent events. Who takes too few of them is cut off by the connection's own timer.
@@ -93,10 +107,15 @@ fn ending(refusal: &Refusal) -> String {
     serde_json::to_string(&ending).unwrap_or_else(|error| error.to_string())
 }
 
-async fn follow(socket: WebSocket, mut feed: Feed) {
+async fn follow(socket: WebSocket, mut feed: Feed, snapshot: Option<Snapshot>) {
     let (mut out, mut heard) = socket.split();
     let hello = format!("{{\"position\":\"{}\"}}", feed.position());
     if !send(&mut out, Message::text(hello), &feed).await {
+        return;
+    }
+    if let Some(snapshot) = snapshot
+        && !show(snapshot, &mut out, &feed).await
+    {
         return;
     }
     let end = loop {
@@ -135,6 +154,44 @@ async fn follow(socket: WebSocket, mut feed: Feed) {
         CloseFrame { code, reason: why.into() }
     });
     send(&mut out, Message::Close(frame), &feed).await;
+}
+
+/// Sends every key. Whether the watcher took them all.
+async fn show(mut snapshot: Snapshot, out: &mut SplitSink<WebSocket, Message>, feed: &Feed) -> bool {
+    while let Some(piece) = snapshot.next().await {
+        let (messages, is_over) = match piece {
+            Ok(messages) => (messages, false),
+            Err(refusal) => (vec![ending(&refusal)], true),
+        };
+        for message in messages {
+            if !send(out, Message::text(message), feed).await {
+                return false;
+            }
+        }
+        if is_over {
+            return false;
+        }
+    }
+    true
+}
+
+/// A place in the log.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PositionBody {
+    /// What to send as `since` to follow what comes after it.
+    position: String,
+    /// How many changes the store has seen.
+    sequence: u64,
+}
+
+/// The place behind the newest change.
+#[utoipa::path(get, path = "/v1/position", operation_id = "position", tag = "changes",
+    responses((status = 200, description = "the place", body = PositionBody),
+        (status = 501, description = "the stage keeps no log of changes", body = Problem), RefusedRequest))]
+pub(crate) async fn position(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
+    Parameters::read(&uri, &[])?;
+    let position = app.run(snapshot::position).await?;
+    Ok(json(StatusCode::OK, &PositionBody { position: position.to_string(), sequence: position.sequence }))
 }
 
 /// Whether the watcher took the message in time. One that does not is dropped: it knows from where to go on.

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod changes;
 pub(crate) mod cluster;
+pub(crate) mod follower;
 pub(crate) mod keys;
 pub(crate) mod lists;
 pub(crate) mod plain;
@@ -12,15 +13,18 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 
 use crate::answer::Refusal;
 use crate::app::App;
 use crate::document;
+use crate::forward::{self, Forward};
 
 /// Every route. A key may hold `/` as it is, so what stands behind the prefix is the key.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
+    let forward = Forward::of(&app);
+    let router = Router::new()
         .route("/set", post(plain::set))
         .route("/get/", get(plain::get))
         .route("/get/{*key}", get(plain::get))
@@ -34,7 +38,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/batch", post(lists::batch))
         .route("/v1/changes", get(changes::changes))
         .route("/v1/stats", get(state::stats))
+        .route("/v1/position", get(changes::position))
         .route("/v1/cluster", get(cluster::cluster))
+        .route("/v1/follower", get(follower::follower))
         .route("/v1/compact", post(state::compact))
         .route("/v1/sync", post(state::sync))
         .route("/v1/backup", post(backup::backup))
@@ -44,19 +50,25 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(document::document))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(app)
+        .with_state(app);
+    match forward {
+        Some(forward) => router.layer(from_fn_with_state(forward, forward::writes)),
+        None => router,
+    }
 }
 
 /// The path as the metrics name it: without the key, so that there are only so many.
 pub(crate) fn label(path: &str) -> &'static str {
     const WITH_KEY: [&str; 4] = ["/get/", "/del/", "/delete/", "/v1/keys/"];
-    const OTHERS: [&str; 13] = [
+    const OTHERS: [&str; 15] = [
         "/set",
         "/v1/keys",
         "/v1/batch",
         "/v1/changes",
         "/v1/stats",
+        "/v1/position",
         "/v1/cluster",
+        "/v1/follower",
         "/v1/compact",
         "/v1/sync",
         "/v1/backup",

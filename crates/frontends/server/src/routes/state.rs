@@ -14,6 +14,7 @@ use crate::capability::Capability;
 use crate::document::{RefusedFull, RefusedRequest, RefusedSync};
 use crate::request::Parameters;
 use crate::routes::cluster::{ClusterInShort, in_short};
+use crate::routes::follower::{LagBody, lag_in_short};
 
 /// How large the store is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,7 +97,8 @@ pub(crate) async fn sync(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
         RefusedRequest))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     let watchers = app.options.max_watchers - app.watchers.available_permits();
-    match app.metrics.text(watchers, app.failure().is_some()) {
+    let lag = app.engine().as_follow().map(logladder_engine::Follow::lag);
+    match app.metrics.text(watchers, app.failure().is_some(), lag.as_ref()) {
         Ok(text) => {
             Ok(with_type(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text))
         }
@@ -112,6 +114,10 @@ pub(crate) struct HealthBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     cluster: Option<ClusterInShort>,
+    /// How far the store is behind the one that it follows, if it is a copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    follower: Option<LagBody>,
 }
 
 /// Whether the process lives.
@@ -122,7 +128,7 @@ pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
         Some(_) => app.run(in_short).await.ok().flatten(),
         None => None,
     };
-    json(StatusCode::OK, &HealthBody { status: "ok", cluster })
+    json(StatusCode::OK, &HealthBody { status: "ok", cluster, follower: lag_in_short(app.engine()) })
 }
 
 /// Whether it should get requests: it is not shutting down, and its last write did not fail.
@@ -130,7 +136,7 @@ pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
     responses((status = 200, description = "it should", body = HealthBody), RefusedRequest))]
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     match app.trouble() {
-        None => Ok(json(StatusCode::OK, &HealthBody { status: "ready", cluster: None })),
+        None => Ok(json(StatusCode::OK, &HealthBody { status: "ready", cluster: None, follower: None })),
         Some(trouble) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, trouble)),
     }
 }

@@ -1,0 +1,117 @@
+//! [`Snapshot`]: every key of a store for one watcher, before the changes.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use logladder_engine::{Engine, Expiry, Position};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use crate::answer::{Refusal, raw};
+use crate::app::App;
+use crate::capability::Capability;
+use crate::feed::millis;
+
+/// How much is read at once: so much, or one key if that is larger.
+const MOST_KEYS: usize = 256;
+const MOST_BYTES: usize = 1 << 20;
+
+/// How many such pieces are read ahead of a watcher.
+const READ_AHEAD: usize = 2;
+
+/// A key that is there.
+#[derive(Debug, Serialize)]
+struct EntryBody {
+    key: Box<RawValue>,
+    value: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<u64>,
+}
+
+/// What comes behind the last key.
+#[derive(Debug, Serialize)]
+struct WholeBody {
+    /// With the changes up to here, what was shown is a state that the store had.
+    whole_from: String,
+}
+
+/// Every key of a store, as messages.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pieces: mpsc::Receiver<Result<Vec<String>, Refusal>>,
+}
+
+impl Snapshot {
+    /// That the store can show its keys. Asked while there is a status to say it with.
+    pub(crate) fn check(engine: &dyn Engine) -> Result<(), Refusal> {
+        engine.as_iterate().map(|_| ()).ok_or_else(|| Capability::Iterate.lacking(engine))
+    }
+
+    /// Begins to read. It ends when nobody takes the pieces any more.
+    pub(crate) fn begin(app: &Arc<App>) -> Self {
+        let (sender, pieces) = mpsc::channel(READ_AHEAD);
+        let app = Arc::clone(app);
+        tokio::task::spawn_blocking(move || {
+            if let Err(refusal) = read(app.engine(), &sender) {
+                // If nobody hears it, nobody misses it.
+                let _ = sender.blocking_send(Err(refusal));
+            }
+        });
+        Self { pieces }
+    }
+
+    /// The next messages; none behind the last.
+    pub(crate) async fn next(&mut self) -> Option<Result<Vec<String>, Refusal>> {
+        self.pieces.recv().await
+    }
+}
+
+fn read(engine: &dyn Engine, sender: &mpsc::Sender<Result<Vec<String>, Refusal>>) -> Result<(), Refusal> {
+    let iterate = engine.as_iterate().ok_or_else(|| Capability::Iterate.lacking(engine))?;
+    let (mut piece, mut bytes, mut failed) = (Vec::new(), 0, None);
+    let mut is_heard = true;
+    iterate.for_each(&mut |key, value| {
+        match entry(engine, key, value) {
+            Ok(text) => {
+                bytes += text.len();
+                piece.push(text);
+            }
+            Err(refusal) => {
+                failed = Some(refusal);
+                return ControlFlow::Break(());
+            }
+        }
+        if piece.len() >= MOST_KEYS || bytes >= MOST_BYTES {
+            bytes = 0;
+            is_heard = sender.blocking_send(Ok(std::mem::take(&mut piece))).is_ok();
+        }
+        if is_heard { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    if let Some(refusal) = failed {
+        return Err(refusal);
+    }
+    piece.push(text(&WholeBody { whole_from: position(engine)?.to_string() })?);
+    let _ = sender.blocking_send(Ok(piece));
+    Ok(())
+}
+
+/// The place behind the newest change.
+pub(crate) fn position(engine: &dyn Engine) -> Result<Position, Refusal> {
+    let changes = engine.as_changes().ok_or_else(|| Capability::Changes.lacking(engine))?;
+    Ok(changes.position()?)
+}
+
+fn entry(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<String, Refusal> {
+    let expires = match engine.as_expire().map(|expire| expire.expiry(key)).transpose()? {
+        Some(Expiry::At(end)) => Some(millis(end)),
+        _ => None,
+    };
+    text(&EntryBody { key: raw(key)?, value: raw(value)?, expires })
+}
+
+fn text(body: &impl Serialize) -> Result<String, Refusal> {
+    serde_json::to_string(body)
+        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
