@@ -44,7 +44,8 @@ fn test_stage_9() -> Result<()> {
     Ok(())
 }
 
-fn has_etcd() -> bool {
+/// Whether the tests of stage 9 can be run.
+pub(crate) fn has_etcd() -> bool {
     has("etcd", &["--version"])
 }
 
@@ -52,7 +53,7 @@ fn has_etcd() -> bool {
 const PROTOC: [&str; 2] = ["protobuf-compiler", "libprotobuf-dev"];
 
 /// Whether stage 9 can be built: `protoc` is there, and the files that come with it.
-fn has_protoc() -> bool {
+pub(crate) fn has_protoc() -> bool {
     let given = std::env::var_os("PROTOC_INCLUDE").map(PathBuf::from);
     let usual = ["/usr/include", "/usr/local/include", "/opt/homebrew/include"].map(PathBuf::from);
     let mut places = given.into_iter().chain(usual);

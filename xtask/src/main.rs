@@ -7,6 +7,8 @@
 
 mod checks;
 mod climb;
+#[cfg(unix)]
+mod cluster;
 mod latency;
 mod report;
 mod schemathesis;
@@ -33,6 +35,9 @@ enum Command {
     Latency(latency::Latency),
     /// Show one stage: its operations, the bytes that reach the disk, its contract, its figures
     Stage(stage::Stage),
+    /// Run three servers over three nodes of etcd on this machine, until interrupted; or see what happens when one dies
+    #[cfg(unix)]
+    Cluster(cluster::Cluster),
     /// Write the figures and the chart of the last climb into README.md and the book
     Report(report::Report),
     /// Build the book into docs/book
@@ -57,6 +62,8 @@ fn main() -> ExitCode {
         Command::Climb(climb) => climb.run(),
         Command::Latency(latency) => latency.run(),
         Command::Stage(stage) => stage.run(),
+        #[cfg(unix)]
+        Command::Cluster(cluster) => cluster.run(),
         Command::Report(report) => report.run(),
         Command::Book => checks::book(),
         Command::Test => checks::test(),
