@@ -58,18 +58,23 @@ pub(crate) fn look(engine: &dyn Engine, key: &[u8]) -> Result<Option<Found>, Ref
 }
 
 /// The version that a write of `value` got: the newest with that value. Another write may have come since.
+///
+/// `None` as well if the cluster is lost just here: the write is done, and must not be answered as if it were not.
 pub(crate) fn version_of(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<Option<u64>, Refusal> {
     const FAR_ENOUGH: usize = 64;
     let Some(history) = engine.as_history() else { return Ok(None) };
     let (mut version, mut left) = (None, FAR_ENOUGH);
-    history.versions(key, &mut |shown| {
+    let read = history.versions(key, &mut |shown| {
         left -= 1;
         if shown.value == Some(value) {
             version = Some(shown.number);
         }
         if version.is_some() || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    Ok(version)
+    });
+    match read {
+        Err(Error::NoQuorum { .. }) => Ok(None),
+        read => Ok(read.map(|()| version)?),
+    }
 }
 
 /// What may stand between the tags of a list: more commas than are needed, too.
