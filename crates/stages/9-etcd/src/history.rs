@@ -73,17 +73,18 @@ impl Etcd {
     /// What stands in etcd for `key` at this revision; 0 is now.
     fn moment(&self, key: &[u8], revision: i64) -> std::result::Result<Option<Moment>, Fault> {
         let (place, range) = (self.store.layout.data(key), self.store.layout.all_earlier(key));
-        let options = match (revision, self.store.options.reads) {
-            (0, Reads::Serializable) => GetOptions::new().with_serializable(),
-            _ => GetOptions::new(),
+        let reads = self.store.options.reads;
+        let options = match reads {
+            Reads::Linearizable => GetOptions::new(),
+            Reads::Serializable => GetOptions::new().with_serializable(),
         };
         let newest = TxnOp::get(place, Some(options.clone().with_revision(revision)));
         let replaced = TxnOp::get(range.start, Some(options.with_range(range.end).with_revision(revision)));
         let both = Txn::new().and_then([newest, replaced]);
         let answer = self.run(|store| async move {
-            let ask = |mut member: Member| {
+            let ask = |member: Member| {
                 let both = both.clone();
-                async move { member.kv.txn(both).await }
+                async move { member.kv_to_read(reads).txn(both).await }
             };
             store.members.ask(Kind::Read, ask).await
         })?;

@@ -14,8 +14,9 @@
 //! over all of them would not say which one an error came from, and might send a request again by itself.
 //!
 //! A member hands a write on to the leader. If the leader dies just then, the write may be lost on the way, and the member
-//! waits for it for seven seconds before it says so. So a write that takes long is watched: once the member knows of an
-//! election that came after the write, what it has not answered by then it will hardly answer.
+//! waits for it for seven seconds before it says so. And a member that is cut off says nothing at all. So a write that takes
+//! long is watched: once any member knows of an election that came after the write, what was not answered by then will
+//! hardly be answered.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,10 +28,11 @@ use etcd_client::{
     WatchClient, WatchStream,
 };
 use logladder_engine::{Error, Result};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use crate::Options;
 use crate::fault::Fault;
+use crate::{Options, Reads};
 
 /// How long to wait before all are asked again, at first and at most.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -60,11 +62,21 @@ pub(crate) enum Kind {
 pub(crate) struct Member {
     pub(crate) endpoint: String,
     pub(crate) kv: KvClient,
+    /// For reads of what the member has by now: it answers them without a leader as well.
+    local: KvClient,
     pub(crate) client: Client,
     connect: ConnectOptions,
 }
 
 impl Member {
+    /// The connection for such reads.
+    pub(crate) fn kv_to_read(self, reads: Reads) -> KvClient {
+        match reads {
+            Reads::Linearizable => self.kv,
+            Reads::Serializable => self.local,
+        }
+    }
+
     /// A connection of its own for a watch. All that share one share the room for what has come and was not read; a watch
     /// that is left unread for a while would take it from the others, and from the answers to writes.
     pub(crate) async fn connect_to_watch(&self) -> std::result::Result<WatchClient, etcd_client::Error> {
@@ -106,9 +118,19 @@ impl Members {
                 .with_require_leader(true);
             let client = Client::connect([endpoint.as_str()], Some(connect.clone())).await;
             let client = client.map_err(|error| Fault::of(&error).into_error())?;
+            let local = match options.reads {
+                Reads::Linearizable => client.clone(),
+                Reads::Serializable => {
+                    let connect = connect.clone().with_require_leader(false);
+                    let local = Client::connect([endpoint.as_str()], Some(connect)).await;
+                    local.map_err(|error| Fault::of(&error).into_error())?
+                }
+            };
+            let kv = |client: &Client| client.kv_client().max_decoding_message_size(LONGEST_ANSWER);
             all.push(Member {
                 endpoint: endpoint.clone(),
-                kv: client.kv_client().max_decoding_message_size(LONGEST_ANSWER),
+                kv: kv(&client),
+                local: kv(&local),
                 client,
                 connect,
             });
@@ -195,7 +217,7 @@ impl Members {
         let answered = tokio::select! {
             biased;
             answered = timeout_at(until, question(member.clone())) => answered,
-            () = election_after(term, member), if kind == Kind::Write => {
+            () = election_after(term, &self.all), if kind == Kind::Write => {
                 return Err(Fault::Unknown("the leader changed before it was answered".to_owned()));
             }
         };
@@ -218,17 +240,23 @@ impl Members {
     }
 }
 
-/// Ready when the member knows of a leader who was elected after `term`, and some time has passed since.
-async fn election_after(term: u64, member: &Member) {
-    let mut client = member.client.clone();
+/// Ready when one of the members knows of a leader who was elected after `term`, and some time has passed since.
+async fn election_after(term: u64, members: &[Member]) {
     loop {
         sleep(SLOW).await;
-        // Without a leader, it says that instead.
-        if let Ok(Ok(status)) = timeout(SLOW, client.status()).await
-            && status.leader() != 0
-            && status.raft_term() > term
-        {
-            return sleep(GRACE).await;
+        let mut asked = JoinSet::new();
+        for member in members {
+            let mut client = member.client.clone();
+            asked.spawn(async move { timeout(SLOW, client.status()).await });
+        }
+        while let Some(said) = asked.join_next().await {
+            // Without a leader, it says that instead.
+            if let Ok(Ok(Ok(status))) = said
+                && status.leader() != 0
+                && status.raft_term() > term
+            {
+                return sleep(GRACE).await;
+            }
         }
     }
 }

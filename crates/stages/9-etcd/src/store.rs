@@ -28,9 +28,9 @@ impl Store {
             Reads::Linearizable => options,
             Reads::Serializable => options.with_serializable(),
         };
-        let ask = |mut member: Member| {
+        let ask = |member: Member| {
             let (start, options) = (start.clone(), options.clone());
-            async move { member.kv.get(start, Some(options)).await }
+            async move { member.kv_to_read(reads).get(start, Some(options)).await }
         };
         self.members.ask(Kind::Read, ask).await
     }

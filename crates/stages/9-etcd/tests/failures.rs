@@ -166,7 +166,12 @@ fn a_serializable_read_is_answered_by_a_member_that_is_alone() {
     sure.set(b"key", b"value").unwrap();
     servers[1].kill();
     servers[2].kill();
+    // Also once it knows that it is alone.
+    while local.members().unwrap()[0].state.as_ref().is_ok_and(|state| state.leader.is_some()) {
+        thread::sleep(Duration::from_millis(10));
+    }
     assert_eq!(local.get(b"key").unwrap().unwrap(), b"value");
+    assert_eq!(versions(&local, b"key"), 1);
     let refused = Etcd::connect(options.with_timeout(SHORT));
     assert!(matches!(refused, Err(Error::NoQuorum { .. })), "{refused:?}");
     let outcome = local.compare_and_set(b"key", None, None);

@@ -37,8 +37,20 @@ pub(crate) struct Server {
     keeper: Child,
     id: Pid,
     dir: PathBuf,
-    arguments: Vec<String>,
+    /// The command that runs it.
+    command: Vec<String>,
     endpoint: String,
+}
+
+/// Where a member is to run.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// What runs it there: words before its own command.
+    pub(crate) launcher: Vec<String>,
+    /// Its address there.
+    pub(crate) host: String,
+    /// The ports for clients and for the other members.
+    pub(crate) ports: [u16; 2],
 }
 
 impl Server {
@@ -60,11 +72,25 @@ impl Server {
 
     fn cluster_that_elects_after(size: usize, millis: u64) -> Vec<Self> {
         let ports = free_ports(size * 2);
-        let url = |port: u16| format!("http://127.0.0.1:{port}");
+        let place = |ports: &[u16]| Place {
+            launcher: Vec::new(),
+            host: "127.0.0.1".to_owned(),
+            ports: [ports[0], ports[1]],
+        };
+        let places: Vec<Place> = ports.chunks(2).map(place).collect();
+        let servers = Self::cluster_in(&places, millis);
+        servers.iter().for_each(Self::wait);
+        servers
+    }
+
+    /// A cluster of one member in each of these places, where a leader must be silent for so long before another one is
+    /// elected. They have only been started.
+    pub(crate) fn cluster_in(places: &[Place], millis: u64) -> Vec<Self> {
+        let url = |place: &Place, port: usize| format!("http://{}:{}", place.host, place.ports[port]);
         let members: Vec<String> =
-            (0..size).map(|number| format!("m{number}={}", url(ports[size + number]))).collect();
-        let start = |number: usize| {
-            let (client, peer) = (url(ports[number]), url(ports[size + number]));
+            places.iter().enumerate().map(|(number, place)| format!("m{number}={}", url(place, 1))).collect();
+        let start = |(number, place): (usize, &Place)| {
+            let (client, peer) = (url(place, 0), url(place, 1));
             // Where syncs cost nothing, if there is such a place: these tests are not about disks.
             let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap().keep();
             let pairs = [
@@ -75,20 +101,19 @@ impl Server {
                 ("listen-peer-urls", peer.clone()),
                 ("initial-advertise-peer-urls", peer),
                 ("initial-cluster", members.join(",")),
-                ("initial-cluster-token", format!("{}-{}", std::process::id(), ports[0])),
+                ("initial-cluster-token", format!("{}-{}", std::process::id(), places[0].ports[0])),
                 ("heartbeat-interval", (millis / 10).to_string()),
                 ("election-timeout", millis.to_string()),
                 ("logger", "zap".to_owned()),
                 ("log-level", "error".to_owned()),
             ];
-            let arguments: Vec<String> =
-                pairs.into_iter().map(|(name, value)| format!("--{name}={value}")).collect();
-            let (keeper, id) = run(&dir, &arguments);
-            Self { keeper, id, dir, arguments, endpoint: client }
+            let mut command = place.launcher.clone();
+            command.push("etcd".to_owned());
+            command.extend(pairs.into_iter().map(|(name, value)| format!("--{name}={value}")));
+            let (keeper, id) = run(&dir, &command);
+            Self { keeper, id, dir, command, endpoint: client }
         };
-        let servers: Vec<Self> = (0..size).map(start).collect();
-        servers.iter().for_each(Self::wait);
-        servers
+        places.iter().enumerate().map(start).collect()
     }
 
     /// Waits until it says that it is well: that it knows of a leader, and has asked a majority.
@@ -127,7 +152,7 @@ impl Server {
 
     /// Starts it again after it was killed.
     pub(crate) fn start_again(&mut self) {
-        (self.keeper, self.id) = run(&self.dir, &self.arguments);
+        (self.keeper, self.id) = run(&self.dir, &self.command);
     }
 
     /// Lets it do nothing, without anybody being told.
@@ -156,14 +181,13 @@ impl Drop for Server {
     }
 }
 
-fn run(dir: &Path, arguments: &[String]) -> (Child, Pid) {
+fn run(dir: &Path, command: &[String]) -> (Child, Pid) {
     let mut keeper = Command::new("sh")
         // What ends the test by a signal to all of its processes leaves it alone: it has to tidy up.
         .process_group(0)
         .args(["-c", KEEPER, "keeper"])
         .arg(dir)
-        .arg("etcd")
-        .args(arguments)
+        .args(command)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
