@@ -31,17 +31,53 @@ fn in_workspace<'a>(with_stage_9: bool, command: &[&'a str], rest: &[&'a str]) -
     [command, &["--workspace"], without, rest].concat()
 }
 
-/// Tests the frontend with stage 9 in it, or says what of stage 9 was not tested.
+/// Tests the frontend with stage 9 in it, and three machines of which the leader is killed. Or says what of stage 9 was not
+/// tested.
 fn test_stage_9() -> Result<()> {
-    if has_protoc() && has_etcd() {
-        return cargo(&[&["test"], &WITH_STAGE_9[..], &["--test", "etcd"]].concat(), &[]);
+    if !has_protoc() || !has_etcd() {
+        not_tested(
+            &format!("{STAGE_9}, and `logladder` with the feature etcd"),
+            &format!(
+                "they need protoc, its include files and etcd; to have them, as root: `apt-get update && apt-get \
+                 install {} etcd-server`",
+                PROTOC.join(" ")
+            ),
+        );
+        return Ok(());
     }
-    anstream::eprintln!(
-        "{BAD}not tested: {STAGE_9}, and `logladder` with the feature etcd{BAD:#}, because they need protoc, its include \
-         files and etcd; to have them, as root: `apt-get update && apt-get install {} etcd-server`",
-        PROTOC.join(" ")
-    );
+    let tests = ["--test", "etcd", "--test", "linearizability"];
+    cargo(&[&["test"], &WITH_STAGE_9[..], &tests].concat(), &[])?;
+    test_partition()?;
+    #[cfg(unix)]
+    step("failover", crate::cluster::check_failover)?;
     Ok(())
+}
+
+/// Tests a network that falls in two, where this machine lets one be made.
+fn test_partition() -> Result<()> {
+    // As the test does it: a namespace, which is removed at once.
+    let name = format!("ll{}", std::process::id());
+    let added = Command::new("ip").args(["netns", "add", &name]).output();
+    let why = match added {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Some(format!("ip: {error}")),
+    };
+    if let Some(why) = why {
+        let needs = format!("it needs network namespaces, so Linux, root and iproute2 ({why})");
+        not_tested("a leader that is cut off by the network", &needs);
+        return Ok(());
+    }
+    let removed = Command::new("ip").args(["netns", "del", &name]).status();
+    if !removed.is_ok_and(|status| status.success()) {
+        bail!("cannot remove the network namespace {name}");
+    }
+    cargo(&["test", "--package", STAGE_9, "--test", "partition", "--", "--ignored", "--nocapture"], &[])
+}
+
+/// Says aloud what no test has looked at.
+fn not_tested(what: &str, why: &str) {
+    anstream::eprintln!("{BAD}not tested: {what}{BAD:#}, because {why}");
 }
 
 /// Whether the tests of stage 9 can be run.

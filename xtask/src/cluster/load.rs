@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::machines::Machine;
 
 /// How long a client waits for an answer. A server gives up before that.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The time between two writes.
 const PACE: Duration = Duration::from_millis(2);
@@ -31,6 +31,13 @@ pub(crate) enum Written {
     Refused(String),
     /// It was done or not.
     Unknown(String),
+}
+
+/// A value that a server has, and how often its key was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) value: String,
+    pub(crate) version: u64,
 }
 
 impl Client {
@@ -59,13 +66,18 @@ impl Client {
     }
 
     /// The value of a key; `None` if it has none.
-    pub(crate) fn get(&self, url: &str, key: &str) -> Result<Option<String>> {
+    pub(crate) fn get(&self, url: &str, key: &str) -> Result<Option<Found>> {
         let mut answer = self.reader.get(format!("{url}/v1/keys/{key}")).call()?;
+        let tag = answer.headers().get("etag").and_then(|tag| tag.to_str().ok()).unwrap_or_default();
+        let version = tag.trim_matches('"').parse().ok();
         let body = answer.body_mut().read_to_string()?;
         match answer.status().as_u16() {
-            200 => Ok(Some(body)),
+            200 => {
+                let version = version.with_context(|| format!("{url} says no version of {key}"))?;
+                Ok(Some(Found { value: body, version }))
+            }
             404 => Ok(None),
-            status => anyhow::bail!("{status} {}", error_of(&body)),
+            status => bail!("{status} {}", error_of(&body)),
         }
     }
 
@@ -76,11 +88,19 @@ impl Client {
         serde_json::from_str(&body).with_context(|| format!("{url} says {body:?} of its cluster"))
     }
 
-    /// Whether the machine's server is there and its node knows of a leader.
+    /// Whether the node of etcd at this endpoint knows of a leader, and a majority answers it.
+    pub(crate) fn is_well(&self, endpoint: &str) -> bool {
+        let Ok(mut answer) = self.reader.get(format!("{endpoint}/health")).call() else { return false };
+        answer.body_mut().read_to_string().is_ok_and(|body| body.contains(r#""health":"true""#))
+    }
+
+    /// Whether the machine's server is there, its node is, and the cluster has a leader.
     pub(crate) fn is_answered_by(&self, machine: &Machine) -> bool {
         let Ok(cluster) = self.cluster(machine.url()) else { return false };
         let members = cluster["members"].as_array().cloned().unwrap_or_default();
-        members.iter().any(|member| member["endpoint"] == machine.endpoint() && !member["said"].is_null())
+        let has_answered =
+            |member: &Value| member["endpoint"] == machine.endpoint() && !member["said"].is_null();
+        !cluster["leader"].is_null() && members.iter().any(has_answered)
     }
 }
 
@@ -102,8 +122,8 @@ pub(crate) struct Told {
     pub(crate) refused: u64,
 }
 
-/// A thread that writes one number after the other: each at the server that took the last one, and at the next if that
-/// refuses.
+/// A thread that writes one number after the other, each at the next server, and again at the one after that if it is
+/// refused there.
 #[derive(Debug)]
 pub(crate) struct Load {
     told: Arc<Mutex<Told>>,
@@ -116,12 +136,15 @@ impl Load {
         let (told, is_over) = (Arc::new(Mutex::new(Told::default())), Arc::new(AtomicBool::new(false)));
         let (tells, ends) = (Arc::clone(&told), Arc::clone(&is_over));
         let thread = thread::spawn(move || {
-            let mut at = 0;
             let mut number = 0;
-            while !ends.load(Ordering::Relaxed) {
-                let written = client.put(&urls[at % urls.len()], &key(number), &number.to_string());
+            for url in urls.iter().cycle() {
+                if ends.load(Ordering::Relaxed) {
+                    return;
+                }
+                let written = client.put(url, &key(number), &number.to_string());
                 let mut told = tells.lock().unwrap_or_else(PoisonError::into_inner);
                 match written {
+                    Written::Refused(_) => told.refused += 1,
                     Written::Done => {
                         told.done.push((number, Instant::now()));
                         number += 1;
@@ -129,11 +152,7 @@ impl Load {
                     // It is not written a second time.
                     Written::Unknown(why) => {
                         told.unknown.push((number, why));
-                        (number, at) = (number + 1, at + 1);
-                    }
-                    Written::Refused(_) => {
-                        told.refused += 1;
-                        at += 1;
+                        number += 1;
                     }
                 }
                 drop(told);
@@ -147,19 +166,19 @@ impl Load {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// When the first write was acknowledged after that moment; `None` if none is within `patience`.
-    pub(crate) fn next_done(&self, after: Instant, patience: Duration) -> Option<Instant> {
-        while after.elapsed() < patience {
-            let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((_, when)) = told.done.last().filter(|(_, when)| *when > after) {
-                // The list grows at its end, and is looked at more often than it does by much.
-                let first = told.done.iter().rev().take_while(|(_, when)| *when > after).last();
-                return Some(first.map_or(*when, |(_, when)| *when));
-            }
-            drop(told);
-            thread::sleep(PACE);
-        }
-        None
+    /// How many writes were acknowledged so far.
+    pub(crate) fn done(&self) -> usize {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).done.len()
+    }
+
+    /// The longest time without an acknowledged write since that moment, and when it ended. It need not be over yet.
+    pub(crate) fn longest_pause_since(&self, moment: Instant) -> (Duration, Instant) {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = told.done.partition_point(|(_, when)| *when <= moment);
+        let ends = told.done[first..].iter().map(|(_, when)| *when).chain([Instant::now()]);
+        let mut last = moment;
+        let pauses = ends.map(|end| (end.saturating_duration_since(std::mem::replace(&mut last, end)), end));
+        pauses.max_by_key(|(pause, _)| *pause).unwrap_or((Duration::ZERO, moment))
     }
 
     pub(crate) fn end(mut self) -> Told {
@@ -168,6 +187,13 @@ impl Load {
             let _ = thread.join();
         }
         self.told()
+    }
+}
+
+impl Drop for Load {
+    /// Where the check ends early, the thread ends with it.
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
     }
 }
 

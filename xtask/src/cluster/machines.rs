@@ -1,73 +1,44 @@
 //! [`Machines`]: three nodes of etcd and three servers, as processes of this machine.
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
 use super::load::Client;
+use super::process::{Process, Signal};
+use super::stop::Stop;
 
 pub(crate) const MACHINES: usize = 3;
 
 /// How long one may take to start.
 const START: Duration = Duration::from_secs(20);
 
-/// How often a leader tells the others that it is there, and after how long without that they elect another, at the
-/// least; each waits up to twice as long, so that they do not all begin at once. In milliseconds. etcd's own are 100 and
-/// 1000, for machines far from each other. These are for a machine room, where a message takes less than a
-/// millisecond: the leader may miss five of its messages, or not get a processor for a third of a second.
-const HEARTBEAT: u32 = 50;
-const ELECTION: u32 = 300;
-
-/// Runs a program, says its number, and ends it by the signal that is said, or when nobody is there to say one any more.
-const KEEPER: &str = r#"
-log=$1; shift
-"$@" >>"$log" 2>&1 </dev/null &
-program=$!
-echo $program
-read -r signal
-kill -"${signal:-TERM}" $program 2>/dev/null
-wait $program
-"#;
-
-/// A program, and who ends it.
-#[derive(Debug)]
-struct Process {
-    keeper: Child,
+/// How long the others wait before they take a silent machine for dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// For machines in one room, where a message takes less than a millisecond. The leader says every 50 ms that it is
+    /// there; who hears nothing for 300 to 600 ms asks to be elected. So the leader may miss five of its messages, or get
+    /// no processor for a third of a second. The servers wait for one member 300 ms, and for all of them 2 s.
+    Room,
+    /// Those of etcd and of stage 9, for machines anywhere: 100 ms; 1 to 2 s; 1 s and 5 s.
+    Defaults,
 }
 
-impl Process {
-    fn start(program: &Path, arguments: &[String], log: &Path) -> Result<Self> {
-        let mut keeper = Command::new("sh");
-        keeper.args(["-c", KEEPER, "keeper"]).arg(log).arg(program).args(arguments);
-        keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // Ctrl-C is for us, and the end of the others is up to us.
-        keeper.process_group(0);
-        let mut keeper = keeper.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        // It runs once its number is said.
-        if let Some(said) = keeper.stdout.take() {
-            BufReader::new(said).read_line(&mut String::new())?;
+impl Waits {
+    fn of_nodes(self) -> &'static [&'static str] {
+        match self {
+            Self::Room => &["--heartbeat-interval=50", "--election-timeout=300"],
+            Self::Defaults => &[],
         }
-        Ok(Self { keeper })
     }
 
-    /// Ends it by this signal, and waits for its end.
-    fn end(&mut self, signal: &str) {
-        if let Some(mut input) = self.keeper.stdin.take() {
-            let _ = writeln!(input, "{signal}");
+    fn of_servers(self) -> &'static [&'static str] {
+        match self {
+            Self::Room => &["--timeout=2s", "--patience=300ms"],
+            Self::Defaults => &[],
         }
-        let _ = self.keeper.wait();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.end("KILL");
     }
 }
 
@@ -78,6 +49,7 @@ pub(crate) struct Machine {
     endpoint: String,
     folder: PathBuf,
     node: Vec<String>,
+    program: PathBuf,
     server: Vec<String>,
     /// The server, then the node: in the order in which they are ended.
     running: Vec<Process>,
@@ -95,8 +67,9 @@ impl Machine {
     }
 
     /// Starts both.
-    pub(crate) fn start(&mut self) -> Result<()> {
+    pub(crate) fn start(&mut self, client: &Client, stop: &Stop) -> Result<()> {
         self.start_node()?;
+        self.wait_for_node(client, stop)?;
         self.start_server()
     }
 
@@ -106,37 +79,48 @@ impl Machine {
     }
 
     fn start_server(&mut self) -> Result<()> {
-        self.running.insert(0, Process::start(&command()?, &self.server, &self.folder.join("server.log"))?);
+        let server = Process::start(&self.program, &self.server, &self.folder.join("server.log"))?;
+        self.running.insert(0, server);
         Ok(())
     }
 
-    /// `kill -9` of both.
+    /// `kill -9` of both at once.
     pub(crate) fn kill(&mut self) {
-        self.running.drain(..).for_each(|mut process| process.end("KILL"));
+        self.running.iter_mut().for_each(|process| process.signal(Signal::Kill));
+        self.running.clear();
     }
 
-    /// As a user ends them, the server first.
-    fn end(&mut self) {
-        self.running.drain(..).for_each(|mut process| process.end("TERM"));
+    /// Waits until its node knows of a leader: before that, a server does not start.
+    fn wait_for_node(&self, client: &Client, stop: &Stop) -> Result<()> {
+        self.wait_until(|| client.is_well(&self.endpoint), stop)
     }
 
-    /// Waits until its server is there and its node answers it.
-    pub(crate) fn wait(&self, client: &Client) -> Result<()> {
+    /// Waits until its server is there, and gets answers from its node.
+    pub(crate) fn wait(&self, client: &Client, stop: &Stop) -> Result<()> {
+        self.wait_until(|| client.is_answered_by(self), stop)
+    }
+
+    fn wait_until(&self, is_there: impl Fn() -> bool, stop: &Stop) -> Result<()> {
         let begun = Instant::now();
-        while !client.is_answered_by(self) {
+        while !is_there() {
             if begun.elapsed() > START {
-                bail!("{} does not start; its logs are in {}", self.url, self.folder.display());
+                bail!("{} does not start\n{}", self.url, self.last_words());
             }
-            thread::sleep(Duration::from_millis(20));
+            stop.pause(Duration::from_millis(20))?;
         }
         Ok(())
     }
-}
 
-/// The command that is built beside this program.
-fn command() -> Result<PathBuf> {
-    let here = std::env::current_exe().context("where is this program?")?;
-    Ok(here.with_file_name("logladder"))
+    /// The ends of what both have logged. The folder is gone by the time that this is read.
+    fn last_words(&self) -> String {
+        const LINES: usize = 5;
+        let last = ["etcd.log", "server.log"].map(|name| {
+            let log = std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+            let lines: Vec<&str> = log.lines().collect();
+            format!("{name}:\n{}", lines[lines.len().saturating_sub(LINES)..].join("\n"))
+        });
+        last.join("\n")
+    }
 }
 
 /// All of them, in a temporary folder.
@@ -148,19 +132,20 @@ pub(crate) struct Machines {
 }
 
 impl Machines {
-    pub(crate) fn start(first_port: u16) -> Result<Self> {
+    /// Starts them. `program` is the command with stage 9 in it; the servers get these ports.
+    pub(crate) fn start(program: &Path, servers: [u16; MACHINES], waits: Waits, stop: &Stop) -> Result<Self> {
         let folder = tempfile::tempdir().context("no temporary folder")?;
-        let ports = free_ports(MACHINES * 3)?;
-        let (clients, peers) = (&ports[..MACHINES], &ports[MACHINES..MACHINES * 2]);
+        let ports = free_ports(MACHINES * 2, &servers)?;
+        let (clients, peers) = ports.split_at(MACHINES);
         let local = |port: u16| format!("http://127.0.0.1:{port}");
         let members: Vec<String> =
             peers.iter().enumerate().map(|(number, port)| format!("etcd{number}={}", local(*port))).collect();
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(MACHINES);
         for number in 0..MACHINES {
             let own = folder.path().join(format!("machine-{}", number + 1));
             std::fs::create_dir(&own).context("no folder for a machine")?;
             let (client, peer) = (local(clients[number]), local(peers[number]));
-            let node = [
+            let mut node = vec![
                 format!("--name=etcd{number}"),
                 format!("--data-dir={}", own.join("etcd").display()),
                 format!("--listen-client-urls={client}"),
@@ -169,45 +154,33 @@ impl Machines {
                 format!("--initial-advertise-peer-urls={peer}"),
                 format!("--initial-cluster={}", members.join(",")),
                 format!("--initial-cluster-token=logladder-{}", std::process::id()),
-                format!("--heartbeat-interval={HEARTBEAT}"),
-                format!("--election-timeout={ELECTION}"),
                 "--logger=zap".to_owned(),
                 "--log-level=warn".to_owned(),
             ];
+            node.extend(waits.of_nodes().iter().map(|&argument| argument.to_owned()));
             // Each server asks the node beside it first.
             let endpoints: Vec<String> =
                 (0..MACHINES).map(|other| local(clients[(number + other) % MACHINES])).collect();
-            let port = match first_port {
-                0 => ports[MACHINES * 2 + number],
-                first => first.saturating_add(u16::try_from(number).unwrap_or(0)),
-            };
-            let server: Vec<String> = [
-                "--stage=etcd",
-                &format!("--endpoints={}", endpoints.join(",")),
-                "--timeout=2s",
-                "--patience=300ms",
-                "serve",
-                &format!("--addr=127.0.0.1:{port}"),
-                "--log=info,logladder::access=off",
-            ]
-            .map(str::to_owned)
-            .to_vec();
-            let (url, endpoint) = (local(port), client);
+            let mut server = vec!["--stage=etcd".to_owned(), format!("--endpoints={}", endpoints.join(","))];
+            server.extend(waits.of_servers().iter().map(|&argument| argument.to_owned()));
+            server.extend([
+                "serve".to_owned(),
+                format!("--addr=127.0.0.1:{}", servers[number]),
+                "--log=info,logladder::access=off".to_owned(),
+            ]);
             all.push(Machine {
-                url,
-                endpoint,
+                url: local(servers[number]),
+                endpoint: client,
                 folder: own,
-                node: node.to_vec(),
+                node,
+                program: program.to_owned(),
                 server,
                 running: Vec::new(),
             });
         }
         let mut machines = Self { all, folder };
-        // A server does not start without a majority of the nodes.
-        machines.all.iter_mut().try_for_each(Machine::start_node)?;
-        machines.all.iter_mut().try_for_each(Machine::start_server)?;
-        let client = Client::new();
-        machines.all.iter().try_for_each(|machine| machine.wait(&client))?;
+        let everyone: Vec<usize> = (0..MACHINES).collect();
+        machines.restart(&everyone, &Client::new(), stop)?;
         Ok(machines)
     }
 
@@ -223,22 +196,62 @@ impl Machines {
         &mut self.all[number % MACHINES]
     }
 
-    /// Starts these again, of which none runs.
-    pub(crate) fn restart(&mut self, numbers: &[usize]) -> Result<()> {
-        numbers.iter().try_for_each(|number| self.get(*number).start_node())?;
-        numbers.iter().try_for_each(|number| self.get(*number).start_server())
+    /// Starts these, of which none runs: all nodes first, which may be a majority only together.
+    pub(crate) fn restart(&mut self, numbers: &[usize], client: &Client, stop: &Stop) -> Result<()> {
+        for number in numbers {
+            self.get(*number).start_node()?;
+        }
+        for number in numbers {
+            self.get(*number).wait_for_node(client, stop)?;
+        }
+        for number in numbers {
+            self.get(*number).start_server()?;
+        }
+        for number in numbers {
+            self.get(*number).wait(client, stop)?;
+        }
+        Ok(())
     }
 
-    pub(crate) fn end(&mut self) {
-        self.all.iter_mut().for_each(Machine::end);
+    /// Ends them as a user does: all servers at once, then all nodes.
+    pub(crate) fn end(mut self) {
+        while self.all.iter().any(|machine| !machine.running.is_empty()) {
+            let firsts = self.all.iter_mut().filter(|machine| !machine.running.is_empty());
+            let mut ended: Vec<Process> = firsts.map(|machine| machine.running.remove(0)).collect();
+            for process in &mut ended {
+                process.signal(Signal::Term);
+            }
+        }
     }
 }
 
-/// Ports of this machine that nobody listens at.
-fn free_ports(count: usize) -> Result<Vec<u16>> {
+/// Ports for the servers: three from this one on, or any if it is 0.
+///
+/// # Errors
+///
+/// If another program listens at one of them.
+pub(crate) fn server_ports(first: u16) -> Result<[u16; MACHINES]> {
+    let mut ports = [first; MACHINES];
+    if first == 0 {
+        ports.copy_from_slice(&free_ports(MACHINES, &[])?);
+        return Ok(ports);
+    }
+    for (number, port) in (0..).zip(&mut ports) {
+        *port = first.checked_add(number).context("there is no port behind 65535")?;
+        if let Err(error) = TcpListener::bind(("127.0.0.1", *port)) {
+            bail!(
+                "port {port} cannot be had ({error}); nothing was started. `--port` takes others, and `--port 0` free ones"
+            );
+        }
+    }
+    Ok(ports)
+}
+
+/// So many ports of this machine that nobody listens at, none of them `but` these.
+fn free_ports(count: usize, but: &[u16]) -> Result<Vec<u16>> {
     // All are held until each is known, so that they differ.
     let held: std::io::Result<Vec<TcpListener>> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect();
+        (0..count + but.len()).map(|_| TcpListener::bind(("127.0.0.1", 0))).collect();
     let ports: std::io::Result<Vec<u16>> = held?.iter().map(|held| Ok(held.local_addr()?.port())).collect();
-    Ok(ports?)
+    Ok(ports?.into_iter().filter(|port| !but.contains(port)).take(count).collect())
 }

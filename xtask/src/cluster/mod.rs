@@ -9,17 +9,32 @@
 mod failover;
 mod load;
 mod machines;
+mod process;
+mod stop;
+mod timeline;
+
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use serde_json::json;
 
 use crate::checks::{cargo, has_etcd, has_protoc};
-use crate::style::{GOOD, HEADING, QUIET};
+use crate::style::{DEED, GOOD, HEADING, QUIET};
 
-use self::machines::Machines;
+use self::machines::{Machines, Waits, server_ports};
+use self::stop::Stop;
+use self::timeline::Timeline;
 
 /// What `cargo xtask cluster` takes.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+How long writes pause is mostly how long the others wait before they elect another leader. Unless --etcd-defaults says \
+otherwise, the nodes are set for one room, where a message takes less than a millisecond: a heartbeat every 50 ms, and an \
+election after 300 to 600 ms without one; etcd's own are 100 ms and 1 to 2 s. The servers ask the next node after 300 ms, and \
+give up after 2 s. With such short waits a leader that gets no processor or no disk for a third of a second is replaced.
+
+Exit codes: 0 all is well; 1 a write was lost, or something could not be done; 2 the command line could not be understood.")]
 pub(crate) struct Cluster {
     /// Kill the leader again and again under a steady load, then two of three, and say what became of the writes
     #[arg(long)]
@@ -27,49 +42,92 @@ pub(crate) struct Cluster {
     /// How often the leader is killed (with --failover)
     #[arg(long, value_name = "N", default_value_t = 5, requires = "failover", value_parser = clap::value_parser!(u32).range(1..=100))]
     kills: u32,
+    /// Let etcd and the servers wait as long as they do unless they are told otherwise
+    #[arg(long)]
+    etcd_defaults: bool,
     /// The port of the first server; the others have the next two. 0 takes free ones
     #[arg(long, value_name = "PORT", default_value_t = 5000, value_parser = clap::value_parser!(u16).range(..=65_533))]
     port: u16,
+    /// Print a line of JSON for each thing that happens
+    #[arg(long)]
+    json: bool,
+}
+
+/// How the command is built: a profile of cargo, and its folder in the target.
+type Profile = (&'static str, &'static str);
+const RELEASE: Profile = ("release", "release");
+/// As for its tests, which have left most of it.
+const TEST: Profile = ("test", "debug");
+
+/// Kills the leader twice, and then two of three, with the command as it was built for the tests.
+pub(crate) fn check_failover() -> Result<()> {
+    let cluster = Cluster { failover: true, kills: 2, etcd_defaults: false, port: 0, json: false };
+    cluster.run_built_as(TEST)
 }
 
 impl Cluster {
     pub(crate) fn run(&self) -> Result<()> {
+        self.run_built_as(RELEASE)
+    }
+
+    fn run_built_as(&self, profile: Profile) -> Result<()> {
         if !has_protoc() || !has_etcd() {
             bail!(
                 "this needs etcd, and protoc with its files; as root: `apt-get update && apt-get install etcd-server \
                  protobuf-compiler libprotobuf-dev`"
             );
         }
-        cargo(&["build", "--release", "--package", "logladder-cli", "--features", "etcd"], &[])?;
-        let mut machines = Machines::start(self.port)?;
-        anstream::println!(
-            "{GOOD}ready{GOOD:#}: three servers over one store, in {}",
-            machines.folder().display()
-        );
-        for machine in machines.all() {
-            anstream::println!(
-                "  {HEADING}{}{HEADING:#}   {QUIET}etcd at {}{QUIET:#}",
-                machine.url(),
-                machine.endpoint()
-            );
-        }
+        let ports = server_ports(self.port)?;
+        let program = build(profile)?;
+        let stop = Stop::listen()?;
+        let waits = if self.etcd_defaults { Waits::Defaults } else { Waits::Room };
+        let mut machines = Machines::start(&program, ports, waits, &stop)?;
+        let mut timeline = Timeline::new(self.json);
+        self.say_ready(&machines, &timeline);
         if self.failover {
-            return failover::check(&mut machines, self.kills);
+            failover::check(&mut machines, self.kills, &mut timeline, &stop)?;
+        } else {
+            stop.wait();
+            timeline.text("\nending them");
         }
-        println!(
-            "\n  curl -X POST {}/set -d '{{\"key\": \"name\", \"value\": \"Monika\"}}'",
-            machines.all()[0].url()
-        );
-        println!("  curl {}/get/name", machines.all()[1].url());
-        println!("  curl {}/v1/cluster\n\nCtrl-C ends them.", machines.all()[2].url());
-        wait_for_ctrl_c()?;
-        println!("\nending them");
         machines.end();
+        timeline.result("ended", json!({}));
         Ok(())
+    }
+
+    fn say_ready(&self, machines: &Machines, timeline: &Timeline) {
+        let all = machines.all();
+        let folder = machines.folder().display();
+        timeline.text(&format!(
+            "{GOOD}ready{GOOD:#}: three servers over one store, {QUIET}in {folder}{QUIET:#}\n"
+        ));
+        for machine in all {
+            let (url, endpoint) = (machine.url(), machine.endpoint());
+            timeline.text(&format!("  {HEADING}{url}{HEADING:#}   {QUIET}etcd at {endpoint}{QUIET:#}"));
+        }
+        let of_each: Vec<_> =
+            all.iter().map(|machine| json!({"url": machine.url(), "etcd": machine.endpoint()})).collect();
+        timeline.result(
+            "ready",
+            json!({"machines": of_each, "folder": folder.to_string(), "etcd_defaults": self.etcd_defaults}),
+        );
+        if self.failover {
+            return;
+        }
+        let json = "-H 'Content-Type: application/json' -d '{\"key\": \"name\", \"value\": \"Monika\"}'";
+        timeline.text(&format!("\n  {DEED}curl -X POST {}/set {json}{DEED:#}", all[0].url()));
+        timeline.text(&format!("  {DEED}curl {}/get/name{DEED:#}", all[1].url()));
+        timeline.text(&format!("  {DEED}curl {}/v1/cluster{DEED:#}", all[2].url()));
+        timeline.text("\nWhat is written at one is there at the others. Ctrl-C ends them.");
     }
 }
 
-fn wait_for_ctrl_c() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c()).context("cannot wait for Ctrl-C")
+/// Builds the command with stage 9 in it, and says where it is.
+fn build((profile, folder): Profile) -> Result<PathBuf> {
+    let command = ["build", "--profile", profile, "--package", "logladder-cli", "--features", "etcd"];
+    cargo(&command, &[])?;
+    // This program is in a folder of the same target, by the name of its own profile.
+    let here = std::env::current_exe().context("where is this program?")?;
+    let target = here.parent().and_then(|folder| folder.parent()).context("this program has no folder")?;
+    Ok(target.join(folder).join("logladder"))
 }
