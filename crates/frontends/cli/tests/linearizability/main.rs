@@ -25,7 +25,7 @@ use client::Client;
 use history::{History, Operation, Outcome};
 use running::{Server, logladder};
 
-/// Histories unless the environment variable `LOGLADDER_HISTORIES` says otherwise.
+/// How many histories, unless the environment variable `LOGLADDER_HISTORIES` says otherwise.
 const HISTORIES: u64 = 20;
 
 const CLIENTS: usize = 6;
@@ -69,6 +69,18 @@ impl Begun {
     }
 }
 
+/// Lets nobody wait for operations of a client that has failed.
+struct Ended<'b>(&'b Begun);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            *self.0.0.lock().unwrap() = usize::MAX / 2;
+            self.0.1.notify_all();
+        }
+    }
+}
+
 /// What one client does, one thing after the other.
 fn work(
     history: &History,
@@ -78,6 +90,7 @@ fn work(
     values: &AtomicU32,
     mut random: ChaCha8Rng,
 ) {
+    let _ended = Ended(begun);
     // What this client believes each key to have.
     let mut seen: HashMap<&str, Option<u64>> = HashMap::new();
     for _ in 0..OPERATIONS_OF_EACH {
@@ -104,7 +117,8 @@ fn work(
     }
 }
 
-/// One history, while a member is killed, or stands still without anybody being told, and comes back.
+/// One history, while a member is killed, or stands still without anybody being told, and comes back. The seed says who
+/// does what, and not in which order it happens: that is up to the machine.
 fn one_history(seed: u64, members: &mut [servers::Server], clients: &[Client]) -> (History, &'static str) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let all = CLIENTS * OPERATIONS_OF_EACH;
@@ -125,9 +139,9 @@ fn one_history(seed: u64, members: &mut [servers::Server], clients: &[Client]) -
         let member = &mut members[victim];
         begun.wait_for(strike);
         if is_killed {
-            member.kill()
+            member.kill();
         } else {
-            member.pause()
+            member.pause();
         }
         begun.wait_for(heal);
         if is_killed { member.start_again() } else { member.go_on() }
