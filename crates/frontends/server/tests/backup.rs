@@ -4,9 +4,15 @@
 mod harness;
 
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 
 use harness::{Running, options};
 use logladder::SyncPolicy;
+use logladder::memory::Memory;
+use logladder_engine::{Backup, Durability, Engine, Result, Stats};
 
 /// A server over a store of the stage, with a folder for backups.
 fn with_backups(stage: &str, backups: &Path) -> Running {
@@ -60,6 +66,74 @@ fn a_backup_never_takes_the_place_of_another_and_leaves_no_half_of_one() {
     let path = folder.path().join("first");
     let copy = logladder::stage("hash-log").unwrap().open(&path, SyncPolicy::Never).unwrap();
     assert_eq!(copy.get(b"a").unwrap().unwrap(), b"one");
+}
+
+/// A store whose first backup says that it has begun, and goes on when it is told.
+struct Held {
+    memory: Memory,
+    has_begun: AtomicBool,
+    begun: Sender<()>,
+    go_on: Mutex<Receiver<()>>,
+}
+
+impl Engine for Held {
+    fn name(&self) -> &'static str {
+        "held"
+    }
+    fn durability(&self) -> Durability {
+        self.memory.durability()
+    }
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.memory.get(key)
+    }
+    fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.memory.set(key, value)
+    }
+    fn delete(&self, key: &[u8]) -> Result<()> {
+        self.memory.delete(key)
+    }
+    fn sync(&self) -> Result<()> {
+        self.memory.sync()
+    }
+    fn stats(&self) -> Result<Stats> {
+        self.memory.stats()
+    }
+    fn as_backup(&self) -> Option<&dyn Backup> {
+        Some(self)
+    }
+}
+
+impl Backup for Held {
+    fn backup(&self, dir: &Path) -> Result<()> {
+        std::fs::create_dir(dir).unwrap();
+        if !self.has_begun.swap(true, Ordering::Relaxed) {
+            self.begun.send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_second_backup_is_refused_while_one_is_made() {
+    let backups = tempfile::tempdir().unwrap();
+    let ((begun, has_begun), (go_on, told)) = (channel(), channel());
+    let engine =
+        Held { memory: Memory::default(), has_begun: AtomicBool::new(false), begun, go_on: Mutex::new(told) };
+    let mut options = options();
+    options.backups = Some(backups.path().to_owned());
+    let server = harness::serve(Box::new(engine), options, tempfile::tempdir().unwrap());
+    thread::scope(|scope| {
+        let first = scope.spawn(|| server.post("/v1/backup", r#"{"name":"first"}"#));
+        has_begun.recv().unwrap();
+        let second = server.post("/v1/backup", r#"{"name":"second"}"#);
+        go_on.send(()).unwrap();
+        assert_eq!(first.join().unwrap().status, 201);
+        assert_eq!(second.status, 409, "{second:?}");
+        assert!(second.error().contains("another backup is being made"), "{second:?}");
+    });
+    assert_eq!(names_in(backups.path()), ["first"]);
+    assert_eq!(server.post("/v1/backup", r#"{"name":"second"}"#).status, 201);
 }
 
 #[test]
