@@ -226,3 +226,63 @@ pub(crate) fn update<'v, T, E: From<Refusal> + From<Error>>(
     let why = "others write this key all the time; nothing was written";
     Err(Refusal::new(StatusCode::CONFLICT, why).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use logladder_engine::{Durability, History, Result, Stats, VisitVersion};
+
+    use super::*;
+
+    /// A store in a cluster that takes writes, and is lost whenever something is read.
+    struct Lost;
+
+    fn lost<T>() -> Result<T> {
+        Err(Error::NoQuorum { why: "nobody answers".to_owned() })
+    }
+
+    impl Engine for Lost {
+        fn name(&self) -> &'static str {
+            "lost"
+        }
+
+        fn durability(&self) -> Durability {
+            Durability::PowerLoss
+        }
+
+        fn get(&self, _key: &[u8]) -> Result<Option<Vec<u8>>> {
+            lost()
+        }
+
+        fn set(&self, _key: &[u8], _value: &[u8]) -> Result<()> {
+            Ok(())
+        }
+
+        fn delete(&self, _key: &[u8]) -> Result<()> {
+            Ok(())
+        }
+
+        fn sync(&self) -> Result<()> {
+            Ok(())
+        }
+
+        fn stats(&self) -> Result<Stats> {
+            lost()
+        }
+
+        fn as_history(&self) -> Option<&dyn History> {
+            Some(self)
+        }
+    }
+
+    impl History for Lost {
+        fn versions(&self, _key: &[u8], _visit: &mut VisitVersion<'_>) -> Result<()> {
+            lost()
+        }
+    }
+
+    #[test]
+    fn a_write_that_was_done_is_not_refused_because_its_version_cannot_be_read() {
+        assert!(matches!(version_of(&Lost, b"key", b"value"), Ok(None)));
+        assert!(look(&Lost, b"key").is_err(), "a read is");
+    }
+}
