@@ -110,7 +110,7 @@ struct Tool {
     without: &'static str,
 }
 
-const TOOLS: [Tool; 7] = [
+const TOOLS: [Tool; 8] = [
     Tool {
         name: "strace",
         arguments: &["--version"],
@@ -145,6 +145,13 @@ const TOOLS: [Tool; 7] = [
         package: "etcd-client",
         needed_for: "looking into the servers of stage 9",
         without: "nothing is missed by the tests",
+    },
+    Tool {
+        name: "ip",
+        arguments: &["-V"],
+        package: "iproute2",
+        needed_for: "the test that cuts a leader of stage 9 off, as root",
+        without: "no test cuts a leader off",
     },
     Tool {
         name: "redis-cli",

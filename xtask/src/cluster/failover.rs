@@ -296,3 +296,16 @@ fn look_at(url: &str, told: &Told, client: &Client, stop: &Stop) -> Result<(usiz
     }
     Ok((lost, twice))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_answer_the_reason_is_left_and_of_a_short_one_all() {
+        let long = "504 nobody knows (http://127.0.0.1:1: the leader changed): read what is there";
+        assert_eq!(in_short(long), "the leader changed");
+        let short = "io: Connection reset by peer (os error 104)";
+        assert_eq!(in_short(short), short);
+    }
+}

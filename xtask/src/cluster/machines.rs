@@ -255,3 +255,23 @@ fn free_ports(count: usize, but: &[u16]) -> Result<Vec<u16>> {
     let ports: std::io::Result<Vec<u16>> = held?.iter().map(|held| Ok(held.local_addr()?.port())).collect();
     Ok(ports?.into_iter().filter(|port| !but.contains(port)).take(count).collect())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_another_program_has_is_named_and_free_ones_differ() {
+        let held = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = held.local_addr().unwrap().port();
+        let refused = server_ports(port).unwrap_err().to_string();
+        assert!(
+            refused.contains(&format!("port {port} ")) && refused.contains("nothing was started"),
+            "{refused}"
+        );
+        let [one, two, three] = server_ports(0).unwrap();
+        assert!(one != two && two != three && three != one && ![one, two, three].contains(&port));
+        assert!(server_ports(65_535).is_err(), "there are no two behind it");
+    }
+}

@@ -53,24 +53,24 @@ pub(crate) struct Cluster {
     json: bool,
 }
 
-/// How the command is built: a profile of cargo, and its folder in the target.
-type Profile = (&'static str, &'static str);
-const RELEASE: Profile = ("release", "release");
-/// As for its tests, which have left most of it.
-const TEST: Profile = ("test", "debug");
+/// How the command is built: by these words to cargo, and into this folder of the target.
+type Build = (&'static [&'static str], &'static str);
+const RELEASE: Build = (&["build", "--release"], "release");
+/// As for its tests, which have left it there.
+const AS_TESTED: Build = (&["test", "--no-run", "--test", "etcd"], "debug");
 
 /// Kills the leader twice, and then two of three, with the command as it was built for the tests.
 pub(crate) fn check_failover() -> Result<()> {
     let cluster = Cluster { failover: true, kills: 2, etcd_defaults: false, port: 0, json: false };
-    cluster.run_built_as(TEST)
+    cluster.run_built(AS_TESTED)
 }
 
 impl Cluster {
     pub(crate) fn run(&self) -> Result<()> {
-        self.run_built_as(RELEASE)
+        self.run_built(RELEASE)
     }
 
-    fn run_built_as(&self, profile: Profile) -> Result<()> {
+    fn run_built(&self, how: Build) -> Result<()> {
         if !has_protoc() || !has_etcd() {
             bail!(
                 "this needs etcd, and protoc with its files; as root: `apt-get update && apt-get install etcd-server \
@@ -78,7 +78,7 @@ impl Cluster {
             );
         }
         let ports = server_ports(self.port)?;
-        let program = build(profile)?;
+        let program = build(how)?;
         let stop = Stop::listen()?;
         let waits = if self.etcd_defaults { Waits::Defaults } else { Waits::Room };
         let mut machines = Machines::start(&program, ports, waits, &stop)?;
@@ -123,9 +123,8 @@ impl Cluster {
 }
 
 /// Builds the command with stage 9 in it, and says where it is.
-fn build((profile, folder): Profile) -> Result<PathBuf> {
-    let command = ["build", "--profile", profile, "--package", "logladder-cli", "--features", "etcd"];
-    cargo(&command, &[])?;
+fn build((words, folder): Build) -> Result<PathBuf> {
+    cargo(&[words, &["--package", "logladder-cli", "--features", "etcd"]].concat(), &[])?;
     // This program is in a folder of the same target, by the name of its own profile.
     let here = std::env::current_exe().context("where is this program?")?;
     let target = here.parent().and_then(|folder| folder.parent()).context("this program has no folder")?;
