@@ -11,6 +11,8 @@ pub enum Capability {
     Iterate,
     /// [`Iterate::is_consistent`].
     ConsistentView,
+    /// [`Ordered`](logladder_engine::Ordered).
+    Ordered,
     /// [`Atomic`](logladder_engine::Atomic).
     Atomic,
     /// [`History`](logladder_engine::History).
@@ -29,9 +31,10 @@ pub enum Capability {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Iterate,
         Self::ConsistentView,
+        Self::Ordered,
         Self::Atomic,
         Self::History,
         Self::Changes,
@@ -47,6 +50,7 @@ impl Capability {
         match self {
             Self::Iterate => engine.as_iterate().is_some(),
             Self::ConsistentView => engine.as_iterate().is_some_and(Iterate::is_consistent),
+            Self::Ordered => engine.as_ordered().is_some(),
             Self::Atomic => engine.as_atomic().is_some(),
             Self::History => engine.as_history().is_some(),
             Self::Changes => engine.as_changes().is_some(),
@@ -62,6 +66,7 @@ impl Capability {
         match self {
             Self::Iterate => "it cannot show every key",
             Self::ConsistentView => "it promises no consistent view",
+            Self::Ordered => "its keys have no order",
             Self::Atomic => "it has no batches",
             Self::History => "opened as it is here, it keeps no history",
             Self::Changes => "its changes cannot be followed",

@@ -45,6 +45,7 @@ enum Need {
     ConsistentView,
     /// That a visitor is shown what is there at the moment.
     ViewOfTheMoment,
+    Ordered,
     Atomic,
     /// That it says how large a batch may be.
     BatchLimit,
@@ -76,6 +77,7 @@ impl Need {
             Self::ViewOfTheMoment => {
                 (!subject.can(Capability::ConsistentView), "it shows the moment of the beginning")
             }
+            Self::Ordered => can(Capability::Ordered),
             Self::Atomic => can(Capability::Atomic),
             Self::BatchLimit => (subject.batch_limit().is_some(), "no limit of a batch is named for it here"),
             Self::History => can(Capability::History),

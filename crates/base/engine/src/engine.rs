@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::{
     Atomic, Backup, Changes, Cluster, Collections, Compact, Durability, Expire, Follow, History, Iterate,
-    Repair, Result, Stats,
+    Ordered, Repair, Result, Stats,
 };
 
 /// A key-value store.
@@ -149,6 +149,11 @@ pub trait Engine: Send + Sync {
 
     /// Visiting every key, if the stage can.
     fn as_iterate(&self) -> Option<&dyn Iterate> {
+        None
+    }
+
+    /// Keys in their order, from any to any other, if the stage keeps them so.
+    fn as_ordered(&self) -> Option<&dyn Ordered> {
         None
     }
 

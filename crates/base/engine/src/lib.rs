@@ -3,7 +3,7 @@
 //! This is the ground floor: it depends on nothing, and everything else depends on it.
 //!
 //! - [`Engine`] is what a key-value store can do at least; [`Open`] is how one comes to be.
-//! - [`Iterate`], [`Atomic`], [`Compact`], [`Backup`], [`Changes`], [`History`], [`Expire`], [`Collections`],
+//! - [`Iterate`], [`Ordered`], [`Atomic`], [`Compact`], [`Backup`], [`Changes`], [`History`], [`Expire`], [`Collections`],
 //!   [`Cluster`] and [`Follow`] are *capabilities*: what some stages can do and others cannot. Code that holds one engine asks for them at compile time
 //!   (`E: Engine + Iterate`); code that holds any engine asks at run time ([`Engine::as_iterate`]).
 //! - [`Durability`] says which crash an acknowledged write survives, and [`SyncPolicy`] is how a user of a
@@ -33,9 +33,10 @@ pub mod limits;
 mod report;
 
 pub use capabilities::{
-    Atomic, Backup, Batch, Change, Changes, Cluster, Collections, Compact, Compacted, Expire, Expiry, Follow,
-    FollowState, History, Iterate, Lag, Member, MemberState, Position, Version, Visit, VisitChange,
-    VisitVersion, Write, check_collection, collection_and_member, split_at_collection,
+    Atomic, Backup, Batch, Change, Changes, Cluster, Collections, Compact, Compacted, Direction, Expire,
+    Expiry, Follow, FollowState, History, Iterate, KeyRange, Lag, Member, MemberState, Ordered, Position,
+    Version, Visit, VisitChange, VisitVersion, Write, check_collection, collection_and_member,
+    range_of_prefix, split_at_collection,
 };
 pub use engine::{Engine, Open};
 pub use error::{Error, Result};

@@ -1,13 +1,13 @@
 //! [`Collections`]: the members of a collection stand next to each other in etcd, because their keys begin alike.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use etcd_client::{PutOptions, Txn, TxnOp, TxnOpResponse};
 use logladder_engine::{
-    Collections, Error, Result, Visit, check_collection, collection_and_member, limits, split_at_collection,
+    Collections, Direction, Error, Result, Visit, check_collection, collection_and_member, limits,
+    split_at_collection,
 };
 
 use crate::Etcd;
@@ -39,22 +39,9 @@ impl Collections for Etcd {
 
     fn get_all(&self, collection: &[u8], visit: &mut Visit<'_>) -> Result<()> {
         check_collection(collection)?;
-        let mut pages = Pages::new(self, self.store.layout.members(collection), self.store.options.reads);
-        loop {
-            let page = pages.next()?;
-            if page.is_empty() {
-                return Ok(());
-            }
-            for pair in page {
-                let Some(key) = self.store.layout.key_of(pair.key()) else { continue };
-                let (_, member) = split_at_collection(key);
-                if let Some(value) = value_of(key, pair.value())?
-                    && visit(member, value) == ControlFlow::Break(())
-                {
-                    return Ok(());
-                }
-            }
-        }
+        self.show(self.store.layout.members(collection), Direction::Forward, &mut |key, value| {
+            visit(split_at_collection(key).1, value)
+        })
     }
 
     /// Reads the keys, and deletes them if nothing in the collection has changed since; else again. So all go at once, after

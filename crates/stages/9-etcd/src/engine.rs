@@ -8,7 +8,7 @@ use etcd_client::{Compare, CompareOp, GetOptions, Txn, TxnOp, TxnOpResponse};
 use logladder_disk::{Disk, OpenOn};
 use logladder_engine::{
     Atomic, Changes, Cluster, Collections, Compact, Durability, Engine, Error, History, Iterate, Open,
-    Result, Stats, limits,
+    Ordered, Result, Stats, limits,
 };
 use tokio::task::JoinSet;
 
@@ -173,6 +173,10 @@ impl Engine for Etcd {
     }
 
     fn as_iterate(&self) -> Option<&dyn Iterate> {
+        Some(self)
+    }
+
+    fn as_ordered(&self) -> Option<&dyn Ordered> {
         Some(self)
     }
 

@@ -1,13 +1,13 @@
-//! [`Iterate`] and [`Compact`].
+//! [`Iterate`], [`Ordered`] and [`Compact`].
 
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::sync::PoisonError;
 
-use logladder_engine::{Compact, Compacted, Error, Iterate, Result, Visit};
+use logladder_engine::{Compact, Compacted, Direction, Error, Iterate, KeyRange, Ordered, Result, Visit};
 
 use crate::count::Count;
 use crate::fault::Fault;
-use crate::layout::value_of;
+use crate::layout::{Range, value_of};
 use crate::members::{Kind, Member};
 use crate::pages::Pages;
 use crate::{Etcd, Reads};
@@ -19,26 +19,23 @@ impl Iterate for Etcd {
     ///
     /// Also [`Error::Cluster`] if another client compacts the revision that is shown before all of it was.
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
-        let mut pages = Pages::new(self, self.store.layout.all_data(), self.store.options.reads);
-        loop {
-            let page = pages.next()?;
-            if page.is_empty() {
-                return Ok(());
-            }
-            for pair in page {
-                let Some(key) = self.store.layout.key_of(pair.key()) else { continue };
-                if let Some(value) = value_of(key, pair.value())?
-                    && visit(key, value) == ControlFlow::Break(())
-                {
-                    return Ok(());
-                }
-            }
-        }
+        self.scan((Bound::Unbounded, Bound::Unbounded), Direction::Forward, visit)
     }
 
     /// etcd keeps older revisions, and all pages are of one.
     fn is_consistent(&self) -> bool {
         true
+    }
+}
+
+impl Ordered for Etcd {
+    /// A page at a time. Backwards, the members read and sort the whole range for each page.
+    ///
+    /// # Errors
+    ///
+    /// As [`for_each`](Iterate::for_each).
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        self.show(self.store.layout.data_within(range), direction, visit)
     }
 }
 
@@ -68,6 +65,25 @@ impl Compact for Etcd {
 }
 
 impl Etcd {
+    /// Shows the keys of a range that have a value, and those values.
+    pub(crate) fn show(&self, range: Range, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        let mut pages = Pages::new(self, range, self.store.options.reads).towards(direction);
+        loop {
+            let page = pages.next()?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for pair in page {
+                let Some(key) = self.store.layout.key_of(pair.key()) else { continue };
+                if let Some(value) = value_of(key, pair.value())?
+                    && visit(key, value) == ControlFlow::Break(())
+                {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
     /// The revision up to which the history has been compacted; 0 if it never was.
     ///
     /// # Errors

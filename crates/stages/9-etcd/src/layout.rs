@@ -11,10 +11,11 @@
 //!
 //! The `:` ends the prefix and never stands in it, so that no store's keys lie among those of another.
 
+use std::ops::Bound;
 use std::path::Path;
 
 use logladder_engine::limits::MAX_KEY_LEN;
-use logladder_engine::{Error, Result};
+use logladder_engine::{Error, KeyRange, Result};
 
 /// What ends the prefix.
 const END_OF_PREFIX: u8 = b':';
@@ -114,6 +115,25 @@ impl Layout {
     /// Every key.
     pub(crate) fn all_data(&self) -> Range {
         Range { start: self.key(DATA, &[]), end: self.key(DATA + 1, &[]) }
+    }
+
+    /// The keys of a range.
+    pub(crate) fn data_within(&self, (start, end): KeyRange<'_>) -> Range {
+        let all = self.all_data();
+        // The least key behind this one.
+        let behind = |key: &[u8]| self.key(DATA, &[key, b"\0"]);
+        Range {
+            start: match start {
+                Bound::Included(key) => self.data(key),
+                Bound::Excluded(key) => behind(key),
+                Bound::Unbounded => all.start,
+            },
+            end: match end {
+                Bound::Included(key) => behind(key),
+                Bound::Excluded(key) => self.data(key),
+                Bound::Unbounded => all.end,
+            },
+        }
     }
 
     /// The members of a collection.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use etcd_client::{GetOptions, KeyValue, ResponseHeader};
-use logladder_engine::{Error, Result};
+use etcd_client::{GetOptions, KeyValue, ResponseHeader, SortOrder, SortTarget};
+use logladder_engine::{Direction, Error, Result};
 
 use crate::fault::Fault;
 use crate::layout::Range;
@@ -26,12 +26,19 @@ pub(crate) struct Pages<'e> {
     /// None before the first page.
     pin: Option<Pin<'e>>,
     limit: i64,
+    direction: Direction,
     is_over: bool,
 }
 
 impl<'e> Pages<'e> {
     pub(crate) fn new(etcd: &'e Etcd, range: Range, reads: Reads) -> Self {
-        Self { etcd, range, reads, pin: None, limit: FIRST_PAGE, is_over: false }
+        let is_over = range.start >= range.end;
+        Self { etcd, range, reads, pin: None, limit: FIRST_PAGE, direction: Direction::Forward, is_over }
+    }
+
+    /// The same from the greatest key to the least. etcd reads and sorts the whole range for each page then.
+    pub(crate) fn towards(self, direction: Direction) -> Self {
+        Self { direction, ..self }
     }
 
     /// The revision that is shown; 0 before the first page.
@@ -52,6 +59,10 @@ impl<'e> Pages<'e> {
                 .with_range(self.range.end.clone())
                 .with_limit(self.limit)
                 .with_revision(self.revision());
+            let options = match self.direction {
+                Direction::Forward => options,
+                Direction::Backward => options.with_sort(SortTarget::Key, SortOrder::Descend),
+            };
             let (start, reads) = (self.range.start.clone(), self.reads);
             let mut answer =
                 match self.etcd.run(|store| async move { store.get(start, options, reads).await }) {
@@ -75,6 +86,10 @@ impl<'e> Pages<'e> {
             let more = answer.more();
             let page = answer.take_kvs();
             match page.last() {
+                Some(last) if more && self.direction == Direction::Backward => {
+                    self.range.end = last.key().to_vec();
+                    self.is_over = self.range.start >= self.range.end;
+                }
                 // The least key behind this one.
                 Some(last) if more => self.skip_to([last.key(), b"\0"].concat()),
                 _ => self.is_over = true,

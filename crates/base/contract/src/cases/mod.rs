@@ -13,6 +13,7 @@ pub(crate) mod history;
 pub(crate) mod iterate;
 pub(crate) mod keys;
 mod moments;
+pub(crate) mod ordered;
 pub(crate) mod reads;
 pub(crate) mod reopen;
 pub(crate) mod threads;

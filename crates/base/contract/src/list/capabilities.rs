@@ -36,6 +36,18 @@ macro_rules! __and_every_case_of_a_capability {
             iterate::a_visitor_that_panics_leaves_the_store_usable [Iterate]
                 "A panic in a visitor is not a panic under a lock: the store goes on.";
 
+            // Scans.
+            ordered::a_scan_shows_the_keys_of_its_range_in_order_both_ways [Ordered]
+                "A scan shows the keys of its range, in the order of their bytes or against it.";
+            ordered::a_scan_shows_the_newest_values_and_no_deleted_key [Ordered]
+                "A scan shows the newest values, and no key that was deleted.";
+            ordered::a_scan_that_stops_shows_no_more [Ordered]
+                "A scan whose visitor stops shows no more, and those it has shown are the first.";
+            ordered::a_scan_is_of_one_moment_whatever_its_visitor_writes [Ordered]
+                "A scan shows the keys and values of one moment, whatever its visitor writes.";
+            ordered::long_scans_miss_nothing_and_repeat_nothing [Ordered]
+                "A scan of thousands of keys misses none and repeats none.";
+
             // Consistent visits.
             consistent::a_consistent_visit_shows_the_values_of_its_beginning [ConsistentView]
                 "A consistent visit shows the values of its beginning, whatever is written meanwhile.";

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use logladder_engine::{
-    Atomic, Backup, Batch, Changes, Collections, Compact, Compacted, Expire, Expiry, History, Iterate,
-    Position, Result, Visit,
+    Atomic, Backup, Batch, Changes, Collections, Compact, Compacted, Direction, Expire, Expiry, History,
+    Iterate, KeyRange, Ordered, Position, Result, Visit,
 };
 
 use super::Store;
@@ -100,6 +100,16 @@ impl Store {
             ControlFlow::Continue(())
         });
         contents
+    }
+}
+
+/// [`Ordered`].
+impl Store {
+    /// Shows the keys of `range` to `visit`.
+    #[track_caller]
+    pub fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: &mut Visit<'_>) {
+        let ordered = still::<&dyn Ordered>(self.engine.as_ordered(), "Ordered");
+        succeeds(ordered.scan(range, direction, visit), "scan");
     }
 }
 

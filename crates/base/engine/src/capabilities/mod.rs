@@ -11,6 +11,7 @@ mod expire;
 mod follow;
 mod history;
 mod iterate;
+mod ordered;
 
 pub use atomic::{Atomic, Batch, Write};
 pub use backup::Backup;
@@ -22,3 +23,4 @@ pub use expire::{Expire, Expiry};
 pub use follow::{Follow, FollowState, Lag};
 pub use history::{History, Version, VisitVersion};
 pub use iterate::{Iterate, Visit};
+pub use ordered::{Direction, KeyRange, Ordered, range_of_prefix};
