@@ -38,6 +38,10 @@ use crate::{Options, Reads};
 const PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
+/// So long before the deadline, nobody is asked any more: what the deadline cuts off while it connects may
+/// have been sent, for all that is known here, and who finds nobody should be told that nothing was done.
+const LAST_TRY: Duration = Duration::from_millis(100);
+
 /// After so long a write is slow, and so often it is then asked who leads.
 const SLOW: Duration = Duration::from_millis(100);
 
@@ -190,7 +194,7 @@ impl Members {
                 self.turn_from(at);
             }
             let again = Instant::now() + pause;
-            if again >= deadline {
+            if again + LAST_TRY.min(self.timeout / 4) >= deadline {
                 return Err(Fault::NotDone(last));
             }
             sleep_until(again).await;
