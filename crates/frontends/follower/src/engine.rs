@@ -203,6 +203,9 @@ impl Engine for Follower {
     /// That the copy is the state of no moment, or cannot be written.
     fn trouble(&self) -> Option<String> {
         let lag = self.lag();
+        if let FollowState::Failed { why } = lag.state {
+            return Some(why);
+        }
         if lag.position.is_some() && !matches!(lag.state, FollowState::Copying { .. }) {
             return None;
         }

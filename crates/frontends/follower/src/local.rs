@@ -23,8 +23,11 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 /// The key of the place. A key of this name at the leader is not copied.
 pub(crate) const PLACE: &[u8] = b"\0logladder/follower";
 
-/// What is gathered of a copy before it is written.
+/// What is gathered before it is written.
 const MOST_BYTES: usize = 1 << 20;
+
+/// A value that is longer is written by itself: a batch has no room for the longest and the place.
+const LONGEST_IN_A_BATCH: usize = 64 << 20;
 
 /// Up to where the copy has everything.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -35,7 +38,7 @@ struct Place {
     whole_from: u64,
     /// How many changes the copy's own log has, the write of this place included.
     sequence: u64,
-    /// How many sets of values that end may stand behind it: they cannot be in its batch.
+    /// How many sets may stand behind it that cannot be in its batch: of values that end, or are too long.
     ends: u64,
 }
 
@@ -47,6 +50,18 @@ pub(crate) struct OwnedChange {
     /// Milliseconds since 1970.
     pub(crate) expires: Option<u64>,
     pub(crate) next: Position,
+}
+
+impl OwnedChange {
+    /// Whether it cannot be done in a batch.
+    fn is_alone(&self) -> bool {
+        self.expires.is_some() || self.value.as_ref().is_some_and(|value| value.len() > LONGEST_IN_A_BATCH)
+    }
+
+    /// About how many bytes it takes.
+    fn bytes(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// The copy. There is one, and nobody else writes to its store.
@@ -111,7 +126,7 @@ impl LocalCopy {
         let has_keys = !self.is_empty()?;
         self.seen = has_keys.then(HashSet::new);
         self.place.position = None;
-        self.write_place(0)
+        self.write_place(None, 0)
     }
 
     fn is_empty(&self) -> Result<bool> {
@@ -134,19 +149,26 @@ impl LocalCopy {
         if let Some(seen) = &mut self.seen {
             seen.insert(hash(&self.hash_key, key));
         }
-        if let Some(expires) = expires {
-            self.write_place(1)?;
-            return self.store.set_until(key, value, moment(expires));
+        if expires.is_some() || value.len() > LONGEST_IN_A_BATCH {
+            self.write_place(None, 1)?;
+            return self.set_alone(key, value, expires);
         }
         self.batch.set(key, value);
         self.bytes += key.len() + value.len();
-        if self.bytes >= MOST_BYTES { self.write_place(0) } else { Ok(()) }
+        if self.bytes >= MOST_BYTES { self.write_place(None, 0) } else { Ok(()) }
+    }
+
+    fn set_alone(&self, key: &[u8], value: &[u8], expires: Option<u64>) -> Result<()> {
+        match expires {
+            Some(expires) => self.store.set_until(key, value, moment(expires)),
+            None => self.store.set(key, value),
+        }
     }
 
     /// Everything was taken over, as it was at `position` and perhaps later, but not after `whole_from`. Keys that were not
     /// among it are gone at the leader.
     pub(crate) fn end_copy(&mut self, position: Position, whole_from: u64) -> Result<()> {
-        self.write_place(0)?;
+        self.write_place(None, 0)?;
         if let Some(seen) = self.seen.take() {
             let mut gone = Vec::new();
             self.store.for_each(&mut |key, _| {
@@ -157,47 +179,63 @@ impl LocalCopy {
             })?;
             for key in gone {
                 self.batch.delete(&key);
+                self.bytes += key.len();
+                if self.bytes >= MOST_BYTES {
+                    self.write_place(None, 0)?;
+                }
             }
         }
-        self.place.position = Some(position.to_string());
         self.place.whole_from = whole_from;
-        self.write_place(0)
+        self.write_place(Some(position), 0)
     }
 
-    /// Does these changes, and keeps the place behind the last of them. None is left in the list.
+    /// Does these changes, and keeps the place behind those that are done. None is left in the list. If one cannot be done, the place
+    /// is before it, in memory as on the disk: nothing is ever passed over.
     pub(crate) fn apply(&mut self, changes: &mut Vec<OwnedChange>) -> Result<()> {
-        for run in changes.chunk_by(|one, other| one.expires.is_some() == other.expires.is_some()) {
-            let ends = run.first().is_some_and(|first| first.expires.is_some());
-            if ends {
-                self.write_place(run.len() as u64)?;
+        // Behind the last change that is done, or in the batch.
+        let mut reached = None;
+        for run in changes.chunk_by(|one, other| one.is_alone() == other.is_alone()) {
+            if run.first().is_some_and(OwnedChange::is_alone) {
+                self.write_place(reached, run.len() as u64)?;
             }
-            for OwnedChange { key, value, expires, next } in run {
-                self.place.position = Some(next.to_string());
-                match (value, expires) {
+            for change in run {
+                let OwnedChange { key, value, expires, next } = change;
+                match value {
                     _ if key == PLACE => {}
-                    (Some(value), Some(expires)) => self.store.set_until(key, value, moment(*expires))?,
-                    (Some(value), None) => drop(self.batch.set(key, value)),
-                    (None, _) => drop(self.batch.delete(key)),
+                    Some(value) if change.is_alone() => self.set_alone(key, value, *expires)?,
+                    Some(value) => drop(self.batch.set(key, value)),
+                    None => drop(self.batch.delete(key)),
+                }
+                reached = Some(*next);
+                self.bytes += change.bytes();
+                if self.bytes >= MOST_BYTES && !change.is_alone() {
+                    self.write_place(reached, 0)?;
                 }
             }
         }
         changes.clear();
-        self.write_place(0)
+        self.write_place(reached, 0)
     }
 
-    /// Writes what was gathered, and the place. Of what stands behind it, `ends` changes may be in no batch.
-    fn write_place(&mut self, ends: u64) -> Result<()> {
+    /// Writes what was gathered, and the place: behind `reached`, if that is said. Of what stands behind it, `ends` changes may be in no batch.
+    fn write_place(&mut self, reached: Option<Position>, ends: u64) -> Result<()> {
+        let mut place = self.place.clone();
+        if let Some(reached) = reached {
+            place.position = Some(reached.to_string());
+        }
         // A batch counts each of its writes.
         let written = self.batch.len() as u64 + 1;
-        self.place.sequence = self.store.position()?.sequence.saturating_add(written);
-        self.place.ends = ends;
-        let place = serde_json::to_vec(&self.place)
+        place.sequence = self.store.position()?.sequence.saturating_add(written);
+        place.ends = ends;
+        let text = serde_json::to_vec(&place)
             .map_err(|error| Error::Poisoned { why: format!("the place cannot be written down: {error}") })?;
-        self.batch.set(PLACE, &place);
+        self.batch.set(PLACE, &text);
         let done = self.store.write(&self.batch);
         self.batch.clear();
         self.bytes = 0;
-        done
+        done?;
+        self.place = place;
+        Ok(())
     }
 }
 
@@ -219,4 +257,52 @@ fn random_bytes() -> [u8; 16] {
     bytes[..8].copy_from_slice(&half(0));
     bytes[8..].copy_from_slice(&half(1));
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(sequence: u64) -> Position {
+        Position { sequence, segment: 1, offset: 0 }
+    }
+
+    fn change(key: &[u8], expires: Option<u64>, sequence: u64) -> OwnedChange {
+        OwnedChange { key: key.to_vec(), value: Some(b"value".to_vec()), expires, next: at(sequence) }
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_done_is_not_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let too_long = vec![b'k'; 70_000];
+        for expires in [None, Some(u64::MAX)] {
+            let dir = folder.path().join(format!("{}", expires.is_some()));
+            let mut copy = LocalCopy::open(&dir, SyncPolicy::Never).unwrap();
+            copy.begin_copy().unwrap();
+            copy.end_copy(at(1), 1).unwrap();
+            copy.apply(&mut vec![change(b"one", None, 2)]).unwrap();
+            let mut changes = vec![change(&too_long, expires, 3), change(b"two", None, 4)];
+            copy.apply(&mut changes).unwrap_err();
+            assert_eq!(copy.place(), Some((at(2), 1)), "the place in memory");
+            drop(copy);
+            let copy = LocalCopy::open(&dir, SyncPolicy::Never).unwrap();
+            assert_eq!(copy.place(), Some((at(2), 1)), "the place on the disk");
+            assert_eq!(copy.store().get(b"two").unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_batch_holds_no_more_than_some_bytes_however_many_changes_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut copy = LocalCopy::open(folder.path(), SyncPolicy::Never).unwrap();
+        copy.begin_copy().unwrap();
+        copy.end_copy(at(1), 1).unwrap();
+        let before = copy.store().position().unwrap().sequence;
+        let large =
+            |sequence| OwnedChange { value: Some(vec![b'v'; MOST_BYTES]), ..change(b"key", None, sequence) };
+        copy.apply(&mut (2..7).map(large).collect()).unwrap();
+        // Each is in a batch of its own, with the place behind it; and one place ends them.
+        assert_eq!(copy.store().position().unwrap().sequence - before, 5 * 2 + 1);
+        assert_eq!(copy.place(), Some((at(6), 1)));
+    }
 }

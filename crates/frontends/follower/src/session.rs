@@ -1,6 +1,6 @@
 //! The thread that follows: connection after connection, each from the place where the copy is.
 
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use logladder_engine::{Error, FollowState, Position};
 use serde_json::value::RawValue;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::engine::Shared;
 use crate::local::{LocalCopy, OwnedChange};
@@ -65,7 +65,12 @@ pub(crate) fn run(shared: &Arc<Shared>, mut copy: LocalCopy) {
                 }
             }
             End::Leader(Ended::Gone(why) | Ended::Refused(Refused { why, .. })) => why,
-            End::Copy(error) => unwritable(&error),
+            // The store takes no write until it is opened again.
+            End::Copy(error) => {
+                let why = format!("{}; start again once that is mended", unwritable(&error));
+                error!("Not following {} any more: {why}", shared.leader.url());
+                return shared.progress.state(FollowState::Failed { why });
+            }
         };
         if told.as_ref() != Some(&why) {
             warn!("Not following {}: {why}; trying on", shared.leader.url());
@@ -85,15 +90,21 @@ fn unwritable(error: &Error) -> String {
 fn session(shared: &Arc<Shared>, copy: &mut LocalCopy) -> End {
     let since = copy.place().map(|(position, _)| position.to_string());
     let since = since.as_deref().map_or(Since::Snapshot, Since::Position);
-    let mut subscription = match Subscription::begin(&shared.leader, since) {
+    let mut connection = None;
+    let keep = |stream: &TcpStream| {
+        connection = stream.try_clone().ok().map(Arc::new);
+        if let Some(connection) = &connection {
+            shared.keep_connection(connection);
+        }
+    };
+    let mut subscription = match Subscription::begin(&shared.leader, since, keep) {
         Ok(subscription) => subscription,
         Err(ended) => return End::Leader(ended),
     };
-    let connection = match subscription.connection() {
-        Ok(connection) => Arc::new(connection),
-        Err(error) => return End::Leader(Ended::Gone(error.to_string())),
+    // Without another name for it, nobody could end it.
+    let Some(connection) = connection else {
+        return End::Leader(Ended::Gone("the system has no room for another open file".to_owned()));
     };
-    shared.keep_connection(&connection);
     let (sender, receiver) = sync_channel(READ_AHEAD);
     thread::scope(|scope| {
         let reading = scope.spawn(move || read(&mut subscription, &sender));

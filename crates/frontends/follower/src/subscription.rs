@@ -1,7 +1,7 @@
 //! [`Subscription`]: what a server pushes over a WebSocket, from any place of its log on, or from everything it has.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -16,6 +16,9 @@ use crate::leader::Leader;
 
 /// A server says something every 15 seconds unless it was told otherwise; one that is silent for so long is gone.
 const SILENCE: Duration = Duration::from_mins(1);
+
+/// How long it may take to let a client in.
+const TO_CONNECT: Duration = Duration::from_secs(2);
 
 /// The longest change that is taken: far more than a server takes as a value.
 const LONGEST_MESSAGE: usize = 1 << 30;
@@ -136,14 +139,20 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Follows the server from there.
+    /// Follows the server from there. `connected` is handed the connection before anything is said on it, for whoever wants to end
+    /// it while this waits.
     ///
     /// # Errors
     ///
     /// It cannot be reached, or refuses.
-    pub fn begin(leader: &Leader, since: Since<'_>) -> Result<Self, Ended> {
+    pub fn begin(
+        leader: &Leader,
+        since: Since<'_>,
+        connected: impl FnOnce(&TcpStream),
+    ) -> Result<Self, Ended> {
         let gone = |error: &dyn std::error::Error| Ended::Gone(error.to_string());
-        let stream = TcpStream::connect(leader.authority()).map_err(|error| gone(&error))?;
+        let stream = connect(leader.authority()).map_err(|error| gone(&error))?;
+        connected(&stream);
         stream.set_read_timeout(Some(SILENCE)).map_err(|error| gone(&error))?;
         let from = match since {
             Since::Now => String::new(),
@@ -191,6 +200,8 @@ impl Subscription {
                     return Err(Ended::Gone(if why.is_empty() { "it said goodbye".to_owned() } else { why }));
                 }
                 Ok(_) => continue,
+                // A process that stood still for a while.
+                Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(tungstenite::Error::Io(error)) if is_silence(&error) => {
                     return Err(Ended::Gone("it says nothing".to_owned()));
                 }
@@ -200,15 +211,18 @@ impl Subscription {
             return Ok(see(told.message()?));
         }
     }
+}
 
-    /// The connection, for whoever wants to end it while another thread waits for a message.
-    ///
-    /// # Errors
-    ///
-    /// The system has no room for another name of it.
-    pub fn connection(&self) -> io::Result<TcpStream> {
-        self.socket.get_ref().try_clone()
+/// Connects to the first of its addresses that answers.
+fn connect(authority: &str) -> io::Result<TcpStream> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "it has no address");
+    for address in authority.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, TO_CONNECT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
     }
+    Err(last)
 }
 
 fn is_silence(error: &io::Error) -> bool {

@@ -93,7 +93,9 @@ async fn send_on(forward: &Forward, leader: Leader, request: Request) -> Result<
         on = on.header(AUTHORIZATION, token);
     }
     let on = on.body(body.to_vec()).map_err(|error| Refusal::bad(error.to_string()))?;
-    let (agent, most) = (forward.agent.clone(), forward.app.options.max_body_bytes as u64);
+    // An answer may repeat what was written, as JSON, where a byte can take six.
+    let most = (forward.app.options.max_body_bytes as u64).saturating_mul(6).saturating_add(1 << 20);
+    let agent = forward.agent.clone();
     let answered = tokio::task::spawn_blocking(move || {
         let mut answer = agent.run(on)?;
         let body = answer.body_mut().with_config().limit(most).read_to_vec()?;

@@ -74,7 +74,9 @@ fn read(engine: &dyn Engine, sender: &mpsc::Sender<Result<Vec<String>, Refusal>>
     let mut is_heard = true;
     iterate.for_each(&mut |key, value| {
         match entry(engine, key, value) {
-            Ok(text) => {
+            // It has ended since it was found.
+            Ok(None) => {}
+            Ok(Some(text)) => {
                 bytes += text.len();
                 piece.push(text);
             }
@@ -103,12 +105,13 @@ pub(crate) fn position(engine: &dyn Engine) -> Result<Position, Refusal> {
     Ok(changes.position()?)
 }
 
-fn entry(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<String, Refusal> {
+fn entry(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<Option<String>, Refusal> {
     let expires = match engine.as_expire().map(|expire| expire.expiry(key)).transpose()? {
         Some(Expiry::At(end)) => Some(millis(end)),
+        Some(Expiry::Absent) => return Ok(None),
         _ => None,
     };
-    text(&EntryBody { key: raw(key)?, value: raw(value)?, expires })
+    text(&EntryBody { key: raw(key)?, value: raw(value)?, expires }).map(Some)
 }
 
 fn text(body: &impl Serialize) -> Result<String, Refusal> {

@@ -59,4 +59,9 @@ pub enum FollowState {
         /// What went wrong.
         why: String,
     },
+    /// The copy cannot be written: it grows old until it is opened again.
+    Failed {
+        /// What went wrong.
+        why: String,
+    },
 }

@@ -45,7 +45,7 @@ impl Remote {
         let (mut was_there, mut is_gone) = (false, false);
         loop {
             let since = self.since.as_deref().map_or(Since::Now, Since::Position);
-            let ended = match Subscription::begin(&self.server, since) {
+            let ended = match Subscription::begin(&self.server, since, |_| {}) {
                 Ok(mut subscription) => {
                     (was_there, pause) = (true, FIRST_PAUSE);
                     if is_gone {

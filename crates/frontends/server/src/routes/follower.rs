@@ -32,7 +32,7 @@ pub(crate) struct FollowerBody {
 /// The same in short, for whoever is let in without a token: no addresses.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LagBody {
-    /// `copying`, `following`, or `away` if the leader cannot be reached.
+    /// `copying`, `following`, `away` if the leader cannot be reached, or `failed` if the copy cannot be written.
     state: &'static str,
     /// How many keys are copied so far, while everything is copied.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +50,7 @@ impl LagBody {
         let (state, keys) = match &lag.state {
             FollowState::Copying { keys } => ("copying", Some(*keys)),
             FollowState::Following => ("following", None),
+            FollowState::Failed { .. } => ("failed", None),
             _ => ("away", None),
         };
         let behind_ms = lag.time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
@@ -75,7 +76,7 @@ pub(crate) async fn follower(State(app): State<Arc<App>>, uri: Uri) -> Result<Re
     let lag = follow.lag();
     let short = LagBody::of(&lag);
     let error = match lag.state {
-        FollowState::Away { why } => Some(why),
+        FollowState::Away { why } | FollowState::Failed { why } => Some(why),
         _ => None,
     };
     let position = lag.position.map(|position| position.to_string());
