@@ -120,7 +120,9 @@ fn total(slices: &[Slice]) -> Slice {
     })
 }
 
-fn median(values: &[f64]) -> f64 {
+/// The value in the middle; of an even number of values, the mean of the two there.
+#[must_use]
+pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;

@@ -26,6 +26,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use etcd_client::Client;
 use logladder_bench::figures::per_second;
+use logladder_bench::statistics::median;
 use logladder_bench::tables::Look;
 use logladder_bench::{Report, Target, TargetRow, save};
 use logladder_engine::Engine;
@@ -90,7 +91,7 @@ fn main() -> Result<ExitCode> {
             theirs.push(bare(&runtime, &client, what, at_once, round)?);
             ours.push(adapter(&store, what, at_once, round)?);
         }
-        let (ours, theirs) = (median(ours), median(theirs));
+        let (ours, theirs) = (median(&ours), median(&theirs));
         rows.push(TargetRow {
             what: title,
             measured: format!("{}/s", per_second(ours)),
@@ -166,9 +167,4 @@ fn adapter(store: &Etcd, what: What, at_once: u32, round: Duration) -> Result<f6
         threads.into_iter().try_for_each(|thread| thread.join().ok().context("a thread has panicked")?)
     })?;
     Ok(f64::from(done.into_inner()) / begun.elapsed().as_secs_f64())
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use logladder::hash_log::{HashLog, Options};
 use logladder::{Engine, Open, SyncPolicy};
 use logladder_bench::figures::per_second;
+use logladder_bench::statistics::median;
 use logladder_bench::{Target, TargetRow};
 use logladder_follower::{Follower, Leader};
 
@@ -46,7 +47,7 @@ pub(crate) fn rows(scale: Scale, folder: &Path) -> Result<Vec<TargetRow>> {
         theirs.push(read(&alone, scale.keys, scale.round)?);
         ours.push(read(&copy, scale.keys, scale.round)?);
     }
-    let (ours, theirs) = (median(ours), median(theirs));
+    let (ours, theirs) = (median(&ours), median(&theirs));
     Ok(vec![TargetRow {
         what: "gets of a copy ÷ a hash-log that follows nobody",
         measured: format!("{}/s", per_second(ours)),
@@ -70,9 +71,4 @@ fn read(engine: &dyn Engine, keys: u32, round: Duration) -> Result<f64> {
         done += 1000;
     }
     Ok(f64::from(done) / begun.elapsed().as_secs_f64())
-}
-
-pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
