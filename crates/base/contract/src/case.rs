@@ -147,11 +147,16 @@ macro_rules! cases {
 crate::__every_case! { [cases] }
 
 impl Case {
+    /// Why it makes no sense for this subject, if it makes none.
+    #[must_use]
+    pub fn unmet(&self, subject: &Subject, place: Place) -> Option<&'static str> {
+        self.needs.iter().find_map(|need| need.unmet(subject, place))
+    }
+
     /// Runs it on a bench of its own.
     #[must_use]
     pub fn run(&self, subject: &Subject, place: Place) -> CaseOutcome {
-        let unmet = self.needs.iter().find_map(|need| need.unmet(subject, place));
-        let verdict = match unmet {
+        let verdict = match self.unmet(subject, place) {
             Some(why) => Verdict::NotApplicable(why),
             None => self.judge(subject, place),
         };
@@ -196,6 +201,12 @@ pub fn run_cases_on(subject: &Subject, place: Place) -> Vec<CaseOutcome> {
     quietly(|| CASES.iter().map(|case| case.run(subject, place)).collect())
 }
 
+/// Runs one case. If it panics it has failed; nothing is printed.
+#[must_use]
+pub fn run_case(case: &Case, subject: &Subject, place: Place) -> CaseOutcome {
+    quietly(|| case.run(subject, place))
+}
+
 /// Runs one case, as a test: panics if it fails.
 ///
 /// # Panics
@@ -215,7 +226,8 @@ thread_local! {
 }
 
 /// Does `work` without the message that a panic prints: it is caught, and told in another way.
-pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> T {
+#[doc(hidden)]
+pub fn quietly<T>(work: impl FnOnce() -> T) -> T {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let loud = panic::take_hook();

@@ -66,7 +66,16 @@ impl fmt::Display for DamageSummary {
 /// The first flip that the contract does not allow: a wrong value, a silent loss, a panic, an error that names
 /// no file, a refused opening that changed a file, or a repair that cut off more than the newest write.
 pub fn bit_flips(subject: &Subject) -> Result<DamageSummary, Box<Violation>> {
-    let store = Sample::of(subject)?;
+    bit_flips_of(subject, twenty_keys(subject))
+}
+
+/// The same for a store that another script leaves, which ends with [`Step::Close`] and writes something.
+///
+/// # Errors
+///
+/// As [`bit_flips`].
+pub fn bit_flips_of(subject: &Subject, script: Script) -> Result<DamageSummary, Box<Violation>> {
+    let store = Sample::of(subject, script)?;
     let mut summary = store.summary("flipped bits");
     for (path, bytes) in store.files() {
         let bits = bytes.len() as u64 * 8;
@@ -91,7 +100,7 @@ pub fn bit_flips(subject: &Subject) -> Result<DamageSummary, Box<Violation>> {
 ///
 /// As [`bit_flips`].
 pub fn cuts(subject: &Subject) -> Result<DamageSummary, Box<Violation>> {
-    let store = Sample::of(subject)?;
+    let store = Sample::of(subject, twenty_keys(subject))?;
     let mut summary = store.summary("cuts");
     for (path, bytes) in store.files() {
         let step = (bytes.len() / 8_192).max(1);
@@ -112,7 +121,7 @@ enum Expected {
 
 type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// A closed store of twenty keys, and everything that was written to it.
+/// A closed store, of twenty keys as a rule, and everything that was written to it.
 struct Sample<'s> {
     subject: &'s Subject,
     script: Script,
@@ -122,8 +131,7 @@ struct Sample<'s> {
 }
 
 impl<'s> Sample<'s> {
-    fn of(subject: &'s Subject) -> Result<Self, Box<Violation>> {
-        let script = twenty_keys(subject);
+    fn of(subject: &'s Subject, script: Script) -> Result<Self, Box<Violation>> {
         let run =
             Run::of(subject, &script, None).map_err(|violation| Box::new(violation.in_script(&script)))?;
         let mut history = vec![Contents::new()];
@@ -204,7 +212,7 @@ impl<'s> Sample<'s> {
         let last = self.history.len() - 1;
         let now = &self.history[last];
         let allowed_losses = match expected {
-            Expected::AllButTheNewest => &self.history[last - 1..],
+            Expected::AllButTheNewest => &self.history[last.saturating_sub(1)..],
             Expected::AnyBeginning => &self.history[..],
         };
         if !reading.errors.is_empty() {

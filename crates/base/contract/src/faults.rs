@@ -58,26 +58,35 @@ impl fmt::Display for FaultSummary {
 /// one, before the store was opened again, unless its durability is `Eventual` or `OnSync`; a read that fails; an acknowledged
 /// write that is lost.
 pub fn faults(subject: &Subject) -> Result<FaultSummary, Box<Violation>> {
+    faults_of(subject, &scripts(subject))
+}
+
+/// The same with some scripts.
+///
+/// # Errors
+///
+/// As [`faults`].
+pub fn faults_of(subject: &Subject, scripts: &[Script]) -> Result<FaultSummary, Box<Violation>> {
     let mut summary = FaultSummary::default();
     if !subject.has_files() {
         return Ok(summary);
     }
-    for script in scripts(subject) {
-        let in_script = |violation: Violation| Box::new(violation.in_script(&script));
-        let ops = Run::of(subject, &script, None).map_err(in_script)?.disk.ops();
-        let mut examiner = Examiner::new(subject, &script);
+    for script in scripts {
+        let in_script = |violation: Violation| Box::new(violation.in_script(script));
+        let ops = Run::of(subject, script, None).map_err(in_script)?.disk.ops();
+        let mut examiner = Examiner::new(subject, script);
         summary.scripts += 1;
         for (number, op) in ops.iter().enumerate() {
             for torn_at in tears(op) {
                 let fault = Fault { on: Filter::Any, after: number, torn_at, kind: io::ErrorKind::Other };
                 let place = || match op {
                     Op::Write { .. } => {
-                        format!("operation {number} fails after {torn_at} bytes, {}", show_op(op))
+                        format!("operation {number} fails after {torn_at} bytes, {}", show_op(&ops, number))
                     }
-                    _ => format!("operation {number} fails, {}", show_op(op)),
+                    _ => format!("operation {number} fails, {}", show_op(&ops, number)),
                 };
                 summary.faults += 1;
-                let mut session = Session::new(subject, &script, &mut examiner, &mut summary);
+                let mut session = Session::new(subject, script, &mut examiner, &mut summary);
                 session.run.disk.inject(fault);
                 let outcome = quietly(|| catch_unwind(AssertUnwindSafe(|| session.go_through())));
                 outcome

@@ -84,12 +84,12 @@ mod watched;
 
 pub use bench::{Bench, Place};
 pub use capability::Capability;
+pub use case::{CASES, Case, CaseOutcome, Verdict, run_case, run_cases, run_cases_on};
 #[doc(hidden)]
-pub use case::assert_case;
-pub use case::{CASES, Case, CaseOutcome, Verdict, run_cases, run_cases_on};
-pub use damage::{DamageSummary, bit_flips, cuts};
+pub use case::{assert_case, quietly};
+pub use damage::{DamageSummary, bit_flips, bit_flips_of, cuts};
 pub use failure_modes::failure_modes;
-pub use faults::{FaultSummary, faults};
+pub use faults::{FaultSummary, faults, faults_of};
 #[doc(hidden)]
 pub use golden::assert_script;
 pub use model::{ModelSummary, SEED, model};

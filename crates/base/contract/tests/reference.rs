@@ -3,36 +3,10 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod engines;
 
-use engines::{LogEngine, MapEngine, Options, late, ledger};
-use logladder_contract::{Allowed, Subject, Verdict, bit_flips, crash, cuts, faults, run_cases};
+use engines::{MapEngine, ledger};
+use logladder_contract::{Subject, Verdict, bit_flips, crash, cuts, faults, run_cases};
 use logladder_disk::sabotage::Rule;
 use logladder_engine::SyncPolicy;
-
-const CUTS: &str = "a compaction writes the log anew without saying how many records it has";
-
-mod synced {
-    use super::*;
-
-    fn subject() -> Subject {
-        Subject::of::<LogEngine>(Options::default())
-            .rules(&[Rule::ChecksumCheck, Rule::TailRule, Rule::CopySyncedFirst])
-            .allows(Allowed::SilentCuts, CUTS)
-    }
-
-    logladder_contract::contract!(subject);
-}
-
-mod unsynced {
-    use super::*;
-
-    fn subject() -> Subject {
-        Subject::of::<LogEngine>(Options { sync: SyncPolicy::Never, ..Options::default() })
-            .rules(&[Rule::ChecksumCheck, Rule::TailRule])
-            .allows(Allowed::SilentCuts, CUTS)
-    }
-
-    logladder_contract::contract!(subject);
-}
 
 mod without_files {
     use super::*;
@@ -65,16 +39,6 @@ mod with_every_capability_and_without_syncs {
         let options =
             ledger::Options { sync: SyncPolicy::Never, skips_deletes: true, ..ledger::Options::default() };
         Subject::of::<ledger::Ledger>(options).rules(&[Rule::ChecksumCheck, Rule::TailRule]).keeps_versions(1)
-    }
-
-    logladder_contract::contract!(subject);
-}
-
-mod that_writes_later {
-    use super::*;
-
-    fn subject() -> Subject {
-        Subject::of::<late::Late>(late::Haste::None)
     }
 
     logladder_contract::contract!(subject);

@@ -38,6 +38,12 @@ impl Tree {
         self.names.iter().map(|(path, &file)| (path.as_path(), self.bytes_of(file)))
     }
 
+    /// The name of the file with this number, as [`Op`] has it, if it has one.
+    #[must_use]
+    pub fn name_of(&self, file: usize) -> Option<&Path> {
+        self.names.iter().find(|(_, number)| **number == file).map(|(path, _)| path.as_path())
+    }
+
     /// Puts `bytes` in place of the file at `path`, as damage or a stranger would: nothing is recorded.
     pub fn put(&mut self, path: &Path, bytes: Vec<u8>) {
         self.files.push(Arc::new(bytes));
@@ -212,6 +218,13 @@ impl Recording {
         Self { start: disk.start(), ops: disk.ops() }
     }
 
+    /// What is left if the power is lost now, and nothing had been written back but what a sync made durable: the image
+    /// [`Loss::Unsynced`] of this moment.
+    #[must_use]
+    pub fn after_power_loss(&self) -> Tree {
+        self.build(&self.ops, |op| if is_durable(&self.ops, op) { Kept::Whole } else { Kept::Nothing })
+    }
+
     /// Every image of a crash that came when `after` operations had been done and the next one, if there is
     /// one, was under way.
     #[must_use]
@@ -241,6 +254,8 @@ impl Recording {
             images.push(CrashImage { after, loss: Loss::Unsynced, tree: self.build(done, kept) });
         }
         images.push(CrashImage { after, loss: Loss::Nothing, tree: whole });
+        // The simplest first: that is the one to be told of, if several show the same.
+        images.sort_by_key(|image| image.loss);
         images
     }
 

@@ -17,6 +17,7 @@ const HASHED: &str = "h-";
 /// systems there must be room for the prefix and for `.tmp`.
 const LONGEST_PLAIN_KEY: usize = (255 - PLAIN.len() - crate::TEMPORARY_SUFFIX.len()) / 2;
 
+// ANCHOR: file_name
 /// The name of the file of `key`.
 ///
 /// Keys of up to 124 bytes are in it, in hexadecimal. A longer one is named by its SHA-256, and the file
@@ -36,6 +37,7 @@ pub fn file_name(key: &[u8]) -> String {
         format!("{HASHED}{}", HEXLOWER.encode(&Sha256::digest(key)))
     }
 }
+// ANCHOR_END: file_name
 
 /// Whether [`file_name`] gives this name to some key. Any other file in a folder of such files is a stranger's.
 #[must_use]

@@ -150,6 +150,12 @@ impl RecordingDisk {
         self.state().ops.clone()
     }
 
+    /// What has been done behind the first `before` operations.
+    #[must_use]
+    pub fn ops_behind(&self, before: usize) -> Vec<Op> {
+        self.state().ops.get(before..).unwrap_or_default().to_vec()
+    }
+
     /// How many operations have been done so far.
     #[must_use]
     pub fn op_count(&self) -> usize {

@@ -12,6 +12,7 @@ use crate::{Disk, File, parent};
 /// [`StoreFolder::open`]: crate::StoreFolder::open
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
 
+// ANCHOR: replace
 /// Puts `contents`, one piece after the other, in place of the file at `path`.
 ///
 /// The new bytes go to a temporary file beside it, which is synced, renamed over the old one, and the folder
@@ -28,6 +29,7 @@ pub fn replace(disk: &dyn Disk, path: &Path, contents: &[&[u8]], policy: SyncPol
     install_temporary(disk, path)?;
     sync_folder(disk, path, policy)
 }
+// ANCHOR_END: replace
 
 /// The first half of [`replace`], for who replaces many files and lets them share the syncs of their folders: writes
 /// the temporary file beside `path`, in place of one that a failed attempt may have left.
@@ -62,6 +64,7 @@ pub(crate) fn replace_with(
     sync_folder(disk, path, policy)
 }
 
+// ANCHOR: write_temporary
 fn write_temporary_with(
     disk: &dyn Disk,
     path: &Path,
@@ -82,6 +85,7 @@ fn write_temporary_with(
         Err(error) => Err(error),
     }
 }
+// ANCHOR_END: write_temporary
 
 fn sync_folder(disk: &dyn Disk, path: &Path, policy: SyncPolicy) -> Result<()> {
     if policy == SyncPolicy::Never { Ok(()) } else { disk.sync_dir(&parent(path)) }

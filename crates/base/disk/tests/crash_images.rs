@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use logladder_disk::crash::{Loss, Recording};
-use logladder_disk::{Disk, Fault, Filter, RecordingDisk, replace};
+use logladder_disk::{Disk, Fault, Filter, Op, RecordingDisk, replace};
 use logladder_engine::SyncPolicy;
 
 const DIR: &str = "/store";
@@ -182,4 +182,31 @@ fn a_read_only_disk_refuses_every_change() {
     assert!(disk.create(&path("other")).is_err());
     assert!(disk.remove(&path("log")).is_err());
     assert_eq!(disk.read(&path("log")).unwrap(), b"");
+}
+
+#[test]
+fn a_loss_of_power_leaves_the_image_without_everything_unsynced_and_files_keep_their_numbers() {
+    let disk = disk();
+    let before = disk.op_count();
+    let file = disk.create(&path("log")).unwrap();
+    file.append(b"safe").unwrap();
+    file.sync().unwrap();
+    disk.sync_dir(Path::new(DIR)).unwrap();
+    file.append(b" and late").unwrap();
+    disk.create(&path("other")).unwrap();
+    let recording = Recording::of(&disk);
+    let image =
+        recording.images_at(recording.ops.len()).into_iter().find(|image| image.loss == Loss::Unsynced);
+    let left = recording.after_power_loss();
+    assert_eq!(left.fingerprint(), image.unwrap().tree.fingerprint());
+    assert_eq!(left.files().collect::<Vec<_>>(), [(&*path("log"), &b"safe"[..])]);
+    let ops = disk.ops_behind(before);
+    assert_eq!(ops, recording.ops, "all that was done");
+    assert!(disk.ops_behind(disk.op_count()).is_empty() && disk.ops_behind(usize::MAX).is_empty());
+    let Some(Op::Create { path: made, file }) = ops.first() else { panic!("{ops:?}") };
+    assert_eq!(disk.tree().name_of(*file), Some(&**made));
+    disk.rename(&path("log"), &path("new")).unwrap();
+    assert_eq!(disk.tree().name_of(*file), Some(&*path("new")));
+    disk.remove(&path("new")).unwrap();
+    assert_eq!(disk.tree().name_of(*file), None);
 }

@@ -47,6 +47,7 @@ use logladder_engine::{
     Atomic, Batch, Durability, Engine, Error, Iterate, Open, Result, Stats, Visit, Write, limits,
 };
 
+// ANCHOR: struct
 /// A store in memory.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -54,6 +55,7 @@ pub struct Memory {
     /// all fall into one bucket.
     map: RwLock<Map>,
 }
+// ANCHOR_END: struct
 
 type Map = HashMap<Box<[u8]>, Box<[u8]>>;
 
@@ -93,6 +95,7 @@ impl Engine for Memory {
         Ok(self.reader()?.get(key).map(|value| value.to_vec()))
     }
 
+    // ANCHOR: get_into
     fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
         limits::check_key(key)?;
         value.clear();
@@ -101,6 +104,7 @@ impl Engine for Memory {
         value.extend_from_slice(found);
         Ok(true)
     }
+    // ANCHOR_END: get_into
 
     /// Writers wait while `read` runs.
     fn get_with(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
@@ -111,6 +115,7 @@ impl Engine for Memory {
         Ok(true)
     }
 
+    // ANCHOR: set
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
         // Copied before the lock is taken.
@@ -118,6 +123,7 @@ impl Engine for Memory {
         put(&mut *self.writer()?, key, value);
         Ok(())
     }
+    // ANCHOR_END: set
 
     fn delete(&self, key: &[u8]) -> Result<()> {
         limits::check_key(key)?;
@@ -186,6 +192,7 @@ impl Atomic for Memory {
 }
 
 impl Iterate for Memory {
+    // ANCHOR: for_each
     /// Copies the list of keys first, and each value when its turn comes.
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
         let keys: Vec<Box<[u8]>> = self.reader()?.keys().cloned().collect();
@@ -197,6 +204,7 @@ impl Iterate for Memory {
         }
         Ok(())
     }
+    // ANCHOR_END: for_each
 }
 
 impl Open for Memory {

@@ -52,6 +52,7 @@ impl JsonFile {
         self.entries.read().map_err(|_| Error::panicked())
     }
 
+    // ANCHOR: change
     /// Gives `key` a value, or takes it away: first on the disk, then in memory. So a write that fails
     /// changes nothing that a read could see.
     fn change(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
@@ -76,7 +77,9 @@ impl JsonFile {
         }
         Ok(())
     }
+    // ANCHOR_END: change
 
+    // ANCHOR: replace_files
     /// The checksums go first: they allow the present file as well, so that a crash between the two leaves a
     /// file that matches.
     fn replace_files(&self, text: &[u8], new: Checksum, present: Checksum) -> Result<()> {
@@ -85,6 +88,7 @@ impl JsonFile {
         replace(disk, &self.folder.path(CHECKSUM_FILE), &[checksums.as_bytes()], self.options.sync)?;
         replace(disk, &self.folder.path(DATA_FILE), &[text], self.options.sync)
     }
+    // ANCHOR_END: replace_files
 }
 
 impl Engine for JsonFile {

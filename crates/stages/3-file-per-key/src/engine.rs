@@ -61,6 +61,7 @@ impl FilePerKey {
         Ok(writer)
     }
 
+    // ANCHOR: remove
     fn remove(&self, name: &str) -> Result<()> {
         let path = self.folder.path(name);
         if self.folder.disk().entry(&path)?.is_none() {
@@ -72,6 +73,7 @@ impl FilePerKey {
             _ => self.folder.disk().sync_dir(self.folder.dir()),
         }
     }
+    // ANCHOR_END: remove
 
     /// The files that hold an entry, with their lengths. Strangers' files are passed over.
     fn entry_files(&self) -> Result<Vec<Entry>> {
@@ -93,6 +95,7 @@ impl Engine for FilePerKey {
         self.options.sync.durability()
     }
 
+    // ANCHOR: get
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         limits::check_key(key)?;
         let name = file_name(key);
@@ -106,7 +109,9 @@ impl Engine for FilePerKey {
         bytes.drain(..value_start);
         Ok(Some(bytes))
     }
+    // ANCHOR_END: get
 
+    // ANCHOR: set
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
         let _writer = self.writer()?;
@@ -116,6 +121,7 @@ impl Engine for FilePerKey {
         let head = entry_file::head(key, value);
         self.poison.guard(replace(&**self.folder.disk(), &path, &[&head, value], self.options.sync))
     }
+    // ANCHOR_END: set
 
     fn delete(&self, key: &[u8]) -> Result<()> {
         limits::check_key(key)?;

@@ -111,6 +111,7 @@ pub fn describe(file_name: &str, bytes: &[u8]) -> Vec<Field> {
     ]
 }
 
+// ANCHOR: checksum
 /// Over everything but the four bytes that hold it. `head` may go on into the key.
 fn checksum(head: &[u8], rest: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
@@ -119,6 +120,7 @@ fn checksum(head: &[u8], rest: &[u8]) -> u32 {
     hasher.update(rest);
     hasher.finalize()
 }
+// ANCHOR_END: checksum
 
 #[cfg(test)]
 mod tests {

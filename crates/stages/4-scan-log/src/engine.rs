@@ -59,13 +59,16 @@ impl ScanLog {
         Ok(writer)
     }
 
+    // ANCHOR: append
     fn append(&self, line: &[u8]) -> Result<()> {
         let _one_at_a_time = self.writer()?;
         let start = self.poison.guard(self.append_to_files(line))?;
         self.end.store(start + line.len() as u64, Ordering::Release);
         Ok(())
     }
+    // ANCHOR_END: append
 
+    // ANCHOR: append_to_files
     /// The line is on the disk before its checksum is written, so there is never a checksum without its line.
     fn append_to_files(&self, line: &[u8]) -> Result<u64> {
         let mut checksum = Vec::new();
@@ -76,6 +79,7 @@ impl ScanLog {
         self.sync_unless_never(&*self.checksums)?;
         Ok(start)
     }
+    // ANCHOR_END: append_to_files
 
     fn sync_unless_never(&self, file: &dyn File) -> Result<()> {
         match self.options.sync {

@@ -134,6 +134,7 @@ fn examine(log: &dyn File, checksums: Option<&dyn File>) -> Result<Found> {
     // What a crash left of a file that had grown already; there may be any number of them.
     let zeros_start = end_without_zeros(log, 0)?;
     let mut lines = Lines::new(log, 0, zeros_start);
+    // ANCHOR: tail_rule
     while let Some(line) = lines.next_line()? {
         match &bad {
             None => match found.take(line, recorded.next()?) {
@@ -147,6 +148,7 @@ fn examine(log: &dyn File, checksums: Option<&dyn File>) -> Result<Found> {
             Some(_) => {}
         }
     }
+    // ANCHOR_END: tail_rule
     if bad.is_none() && zeros_start < log.len() {
         bad = Some(Bad {
             offset: zeros_start,

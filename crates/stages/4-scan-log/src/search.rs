@@ -40,6 +40,7 @@ fn newest_line_in_blocks(
     let mut block = Vec::new();
     let mut block_len = first_block_len;
     // Lines that begin at `right` or later have been searched.
+    // ANCHOR: search
     let mut right = end;
     while right > from {
         let left = right.saturating_sub(block_len as u64).max(from);
@@ -59,6 +60,7 @@ fn newest_line_in_blocks(
         block_len = (block_len * 2).min(LARGEST_BLOCK_LEN.max(first_block_len));
     }
     Ok(None)
+    // ANCHOR_END: search
 }
 
 #[cfg(test)]

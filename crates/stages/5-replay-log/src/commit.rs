@@ -68,6 +68,7 @@ impl Commits {
 }
 
 impl Store {
+    // ANCHOR: commit
     /// Returns when the first `sequence` changes are on the disk and shown.
     ///
     /// # Errors
@@ -91,6 +92,7 @@ impl Store {
             self.sync_log(&leader, SUM_STEP)?;
         }
     }
+    // ANCHOR_END: commit
 
     /// Returns when everything that has been appended is on the disk and shown. Writes a sum if it covers at least so
     /// many bytes more than the last one.

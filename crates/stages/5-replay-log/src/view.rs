@@ -72,6 +72,7 @@ impl View {
         Self::keep_one(last, place, kept)
     }
 
+    // ANCHOR: keep_one
     fn keep_one(view: &Weak<Self>, place: Place, kept: Kept) -> Result<()> {
         let Some(view) = view.upgrade() else { return Ok(()) };
         let mut part = view.part(place.table())?;
@@ -81,6 +82,7 @@ impl View {
         }
         Ok(())
     }
+    // ANCHOR_END: keep_one
 
     /// What was put aside of a table, whose turn has come: from now on nothing is. `None` the second time.
     pub(crate) fn take(&self, table: usize) -> Result<Option<Aside>> {

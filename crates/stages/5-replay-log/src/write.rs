@@ -9,6 +9,7 @@ use crate::line;
 use crate::store::{Made, Store, Writer};
 
 impl Store {
+    // ANCHOR: set
     pub(crate) fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         limits::check_entry(key, value)?;
         let place = self.map.place(key);
@@ -28,6 +29,7 @@ impl Store {
         writer.newest.count(key);
         self.map.set(place, key, value, &writer.views)
     }
+    // ANCHOR_END: set
 
     /// A key that has no value is left alone: it needs no line.
     pub(crate) fn delete(&self, key: &[u8]) -> Result<()> {

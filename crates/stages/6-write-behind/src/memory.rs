@@ -317,6 +317,7 @@ impl Collection {
         Ok(member.value.clone())
     }
 
+    // ANCHOR: end_writing
     /// What was begun is done, or has failed. The mark goes only if it is done, and nothing has changed since; what has
     /// failed goes into the queue again.
     pub(crate) fn end_writing(self: &Arc<Self>, name: &[u8], is_done: bool, queue: &Queue) {
@@ -333,6 +334,7 @@ impl Collection {
             }
         }
     }
+    // ANCHOR_END: end_writing
 }
 
 #[cfg(test)]

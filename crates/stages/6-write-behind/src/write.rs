@@ -163,6 +163,7 @@ impl<'s> Batch<'s> {
         batch
     }
 
+    // ANCHOR: write
     fn write(&mut self) {
         let syncs = self.store.options.syncs_each_file();
         let sets = self.jobs.iter().filter(|job| job.value.is_some()).count();
@@ -184,6 +185,7 @@ impl<'s> Batch<'s> {
             Ok(())
         });
     }
+    // ANCHOR_END: write
 
     /// Does something to each member of which nothing has failed so far.
     fn for_each(&mut self, work: impl Fn(&Store, &mut Job) -> Result<()>) {

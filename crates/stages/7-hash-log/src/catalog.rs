@@ -129,6 +129,7 @@ impl Catalog {
         })
     }
 
+    // ANCHOR: search
     /// Shows the records that a key with this hash may be on, until `look` is content with one.
     #[inline]
     pub(crate) fn search<T>(
@@ -162,6 +163,7 @@ impl Catalog {
         }
         Err(Error::Poisoned { why: "the index points into a segment that the store does not have".into() })
     }
+    // ANCHOR_END: search
 
     /// Has the slot fetched into the processor's cache where a search for this hash begins. Waiting for memory is most
     /// of a read and of a write: for the slot, and then for the record.

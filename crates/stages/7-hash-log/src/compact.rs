@@ -131,6 +131,7 @@ impl Store {
         outcome
     }
 
+    // ANCHOR: install_copies
     /// Makes the copies part of the store in place of the sources.
     fn install_copies(&self, sources: &[SourceSegment], copying: &mut Copying<'_>) -> Result<()> {
         // Every newer record for whose sake one was left behind is in the index, and so in the log by now.
@@ -145,6 +146,7 @@ impl Store {
             list.sealed.extend(copies);
         }))
     }
+    // ANCHOR_END: install_copies
 
     /// Points the index to the copies, and removes the sources. Who is reading a source keeps it.
     fn move_and_remove(&self, sources: &[SourceSegment], copies: Vec<Copied>) -> Result<Compacted> {

@@ -109,6 +109,7 @@ impl<'s> Copying<'s> {
         Ok(true)
     }
 
+    // ANCHOR: fate
     /// Whether the store would change if this record were gone.
     fn fate(&self, record: &Record<'_>, place: Location) -> Result<Fate> {
         let catalog = &self.store.catalog;
@@ -125,6 +126,7 @@ impl<'s> Copying<'s> {
         let is_covered = catalog.read(record.key, |_| ())?.is_some();
         Ok(if is_covered { Fate::Dropped } else { Fate::Kept })
     }
+    // ANCHOR_END: fate
 
     /// Whether a segment that stays may hold an older value of the record's key.
     fn may_cover_something(&self, record: &Record<'_>) -> bool {

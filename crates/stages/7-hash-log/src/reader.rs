@@ -157,6 +157,44 @@ impl Reader {
         Ok(())
     }
 
+    /// How much of each segment is of use, by number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the manifest is damaged.
+    pub fn segments(&self) -> Result<Vec<SegmentUsage>> {
+        let mut usage = self.catalog.load().usage();
+        let growing = Manifest::decode(&self.dir.join(MANIFEST), &self.seen().manifest)?.tail;
+        // To a reader, each segment is as it was.
+        for segment in &mut usage {
+            segment.is_sealed = !growing.contains(&segment.id);
+        }
+        Ok(usage)
+    }
+
+    /// Where the newest record of `key` begins: the number of its segment, and the offset there in bytes. None if the index
+    /// has no such key.
+    ///
+    /// # Errors
+    ///
+    /// A record that may be the key's is damaged.
+    pub fn place_of(&self, key: &[u8]) -> Result<Option<(u64, u64)>> {
+        let catalog = self.catalog.load();
+        catalog.search(catalog.index().hash(key), |segment, location, record| {
+            (record.key == key).then(|| (segment.id(), location.offset.into()))
+        })
+    }
+
+    /// Whether the index points to a record of `key` at this offset of this segment. Of a store that keeps versions, that is
+    /// each version that is kept.
+    #[must_use]
+    pub fn points_to(&self, key: &[u8], segment: u64, offset: u64) -> bool {
+        let catalog = self.catalog.load();
+        let Ok(offset) = u32::try_from(offset) else { return false };
+        let seat = catalog.segments().iter().find(|(_, there)| there.id() == segment).map(|(seat, _)| seat);
+        seat.is_some_and(|seat| catalog.is_current(key, Location { seat, offset }))
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         // It is replaced as a whole, so a panic cannot have left it half-changed.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
@@ -170,15 +208,7 @@ impl Reader {
 ///
 /// As [`Reader::open`].
 pub fn segments(dir: &Path) -> Result<Vec<SegmentUsage>> {
-    let reader = Reader::open(dir, Options::default())?;
-    let mut usage = reader.catalog.load().usage();
-    let path = reader.dir.join(MANIFEST);
-    let growing = Manifest::decode(&path, &reader.seen().manifest)?.tail;
-    // To a reader, each segment is as it was.
-    for segment in &mut usage {
-        segment.is_sealed = !growing.contains(&segment.id);
-    }
-    Ok(usage)
+    Reader::open(dir, Options::default())?.segments()
 }
 
 /// The store of this moment.
@@ -249,7 +279,11 @@ fn take_more(folder: Folder<'_>, catalog: &Catalog, end: End) -> Result<Option<E
         footer.next_sequence = record.header.sequence + 1;
         footer.data_len = walk.offset() as u64;
     }
-    let segment = Segment::sealed(end.header, &path, bytes.clone(), footer, Usage::default());
+    // What was known of the segment goes on to be counted.
+    let segments = catalog.segments();
+    let known = segments.get(end.seat).map(|segment| segment.usage());
+    let usage = known.map_or_else(Usage::default, |known| Usage::of(known.fixed(), known.live_bytes()));
+    let segment = Segment::sealed(end.header, &path, bytes.clone(), footer, usage);
     catalog.replace(end.seat, segment);
     for (offset, record) in found {
         let hash = catalog.index().hash(record.key);

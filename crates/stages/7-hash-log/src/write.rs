@@ -225,6 +225,7 @@ impl Store {
         Ok(version)
     }
 
+    // ANCHOR: append
     /// Appends the records in the buffer, which have so many numbers, and shows them to readers, unless they must
     /// be on the disk before.
     fn append(&self, writer: &mut Writer, buffer: Vec<u8>, numbers: u64) -> Result<()> {
@@ -253,6 +254,7 @@ impl Store {
         }
         Ok(())
     }
+    // ANCHOR_END: append
 
     /// Where `rest`, the end of `buffer`, begins in it.
     fn offset_in(&self, buffer: &[u8], rest: &[u8]) -> Result<u32> {

@@ -175,3 +175,25 @@ fn the_segments_are_told_from_outside_as_their_writer_tells_them() {
     assert!(closed.iter().all(|segment| segment.is_sealed));
     assert_eq!(closed.len(), told.len());
 }
+
+#[test]
+fn it_says_where_the_record_of_a_key_lies_and_to_which_records_the_index_points() {
+    let disk = RecordingDisk::new();
+    let store = HashLog::open_on(Arc::new(disk.clone()), Path::new(DIR), options()).unwrap();
+    store.set(b"name", b"anna").unwrap();
+    let reader = Reader::open_on(Arc::new(disk.clone()), Path::new(DIR), options()).unwrap();
+    assert_eq!(reader.place_of(b"name").unwrap(), Some((1, 32)), "behind the segment's header");
+    store.set(b"name", b"bob").unwrap();
+    store.set(b"other", b"carl").unwrap();
+    store.delete(b"other").unwrap();
+    reader.refresh().unwrap();
+    assert_eq!(reader.place_of(b"name").unwrap(), Some((1, 32 + 24)));
+    assert!(reader.points_to(b"name", 1, 56) && !reader.points_to(b"name", 1, 32));
+    assert!(!reader.points_to(b"name", 2, 56) && !reader.points_to(b"name", 1, u64::MAX));
+    assert_eq!(reader.place_of(b"other").unwrap(), None);
+    assert_eq!(reader.segments().unwrap(), store.segments());
+    store.compact().unwrap();
+    reader.refresh().unwrap();
+    let (segment, offset) = reader.place_of(b"name").unwrap().unwrap();
+    assert!(segment > 1 && reader.points_to(b"name", segment, offset), "the copy of a compaction");
+}

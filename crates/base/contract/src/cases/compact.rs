@@ -1,9 +1,17 @@
 //! Compaction: it changes nothing but the space that the store takes.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use logladder_disk::Disk;
 
 use crate::samples::{Numbers, noise, odd_strings};
-use crate::{Bench, Store};
+use crate::{Bench, Store, WatchedDisk};
 
 /// Ten keys, each overwritten three times, every third one deleted.
 fn store_with_garbage(bench: &Bench) -> Store {
@@ -162,4 +170,99 @@ pub(crate) fn compactions_between_writes_end_as_in_a_map(bench: &Bench) {
         store.shows(&key, expected.get(&key).map(Vec::as_slice));
     }
     assert_eq!(store.stats().live_keys, expected.len() as u64);
+}
+
+thread_local! {
+    /// Whether this thread is the one that writes while another compacts.
+    static WRITES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The keys that are there before the compaction.
+const KEYS: usize = 20;
+
+/// A write that has not come back by then waits for the end of the compaction, which is as good.
+const LONG_FOR_A_WRITE: Duration = Duration::from_secs(1);
+
+/// Asks a thread for a write, or, when it is dropped, to end.
+struct Writer(Sender<bool>);
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // It has ended already if it panicked.
+        let _ = self.0.send(false);
+    }
+}
+
+/// A disk that at each step of another thread asks the writer for a write, and waits for it if the engine lets it write.
+fn disk_that_asks(
+    bench: &Bench,
+    ask: Sender<bool>,
+    said: Receiver<()>,
+    asks: Arc<AtomicBool>,
+) -> Arc<dyn Disk> {
+    let said = Mutex::new(said);
+    let watch = move || {
+        let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        if asks.load(Ordering::Acquire)
+            && ask.send(true).is_ok()
+            && said.recv_timeout(LONG_FOR_A_WRITE) == Err(RecvTimeoutError::Timeout)
+        {
+            // This engine keeps writers out while it compacts.
+            asks.store(false, Ordering::Release);
+        }
+    };
+    let watcher = move |_, _: &str| {
+        if !WRITES.get() {
+            watch();
+        }
+        Ok(())
+    };
+    bench.recording().map_or(bench.disk().clone(), |disk| WatchedDisk::new(disk, watcher))
+}
+
+/// At each of the first steps of a compaction another thread overwrites or deletes the next key. Whoever copies without a
+/// lock must not put the copy in the place of what was written since.
+pub(crate) fn a_write_at_any_step_of_a_compaction_is_the_newest(bench: &Bench) {
+    let ((ask, asked), (say, said)) = (channel(), channel());
+    let asks = Arc::new(AtomicBool::new(false));
+    let disk = disk_that_asks(bench, ask.clone(), said, Arc::clone(&asks));
+    let engine = bench.subject().open(disk, &bench.dir());
+    let store = Store::new(engine.unwrap_or_else(|error| panic!("opening failed: {error}")));
+    let mut expected = BTreeMap::new();
+    for number in (0..2).flat_map(|_| 0..KEYS) {
+        store.set(format!("key {number}"), "before");
+        expected.insert(format!("key {number}"), Some("before".to_owned()));
+    }
+    store.delete("absent");
+    thread::scope(|scope| {
+        let (store, expected) = (&store, &mut expected);
+        let _ends_with_this = Writer(ask);
+        scope.spawn(move || {
+            WRITES.set(true);
+            for step in (0..).take_while(|_| asked.recv() == Ok(true)) {
+                // Each key once: a second write would hide what became of the first.
+                if step < KEYS {
+                    let key = format!("key {step}");
+                    let value = (step % 3 < 2).then(|| format!("written at step {step}"));
+                    match &value {
+                        Some(value) => store.set(&key, value),
+                        None => store.delete(&key),
+                    }
+                    expected.insert(key, value);
+                }
+                // The compaction may be over.
+                let _ = say.send(());
+            }
+        });
+        asks.store(true, Ordering::Release);
+        store.compact();
+        asks.store(false, Ordering::Release);
+    });
+    let check = |store: &Store| {
+        for (key, value) in &expected {
+            store.shows(key.as_bytes(), value.as_deref().map(str::as_bytes));
+        }
+    };
+    check(&store);
+    check(&bench.reopen(store));
 }

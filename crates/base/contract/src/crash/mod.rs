@@ -16,12 +16,13 @@ mod restart;
 mod run;
 mod script;
 mod scripts;
+mod words;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use logladder_disk::Filter;
 use logladder_disk::crash::{CrashImage, Loss, Recording};
-use logladder_disk::{Filter, Op};
 use logladder_engine::Durability;
 
 use crate::case::quietly;
@@ -36,6 +37,7 @@ use promise::Write;
 pub(crate) use run::{DIR, Run, write};
 pub use script::{End, Script, Step};
 pub use scripts::scripts;
+pub(crate) use words::show_op;
 
 /// How many crashes a store came through.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +169,8 @@ fn check_script(
             summary.copies += check_copies(&run, &image, &examiner, &mut opened)
                 .map_err(|violation| violation.at(&place()))?;
         }
+    }
+    for after in 0..=recording.ops.len() {
         summary.after_restart += restart::check(subject, &run, &recording, after, &mut examiner)?;
     }
     summary.distinct += examiner.distinct();
@@ -207,7 +211,7 @@ pub(crate) fn judge(
 
 /// The moment and the loss, in words.
 pub(crate) fn describe(image: &CrashImage, recording: &Recording) -> String {
-    let op = |index: usize| recording.ops.get(index).map_or("nothing".to_owned(), show_op);
+    let op = |index: usize| show_op(&recording.ops, index);
     let moment = match image.after.checked_sub(1) {
         None => "a crash before the first operation".to_owned(),
         Some(last) => format!("a crash after operation {last}, {}", op(last)),
@@ -222,14 +226,5 @@ pub(crate) fn describe(image: &CrashImage, recording: &Recording) -> String {
         Loss::Zeroed { op: lost } => {
             format!("{moment}; power loss, the bytes of operation {lost} are zeros, {}", op(lost))
         }
-    }
-}
-
-/// An operation with as many of its bytes as fit a line or two.
-pub(crate) fn show_op(op: &Op) -> String {
-    let text = format!("{op:?}");
-    match text.char_indices().nth(160) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
     }
 }

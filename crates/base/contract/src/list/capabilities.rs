@@ -211,6 +211,8 @@ macro_rules! __and_every_case_of_a_capability {
                 "What is written after a compaction counts after opening again.";
             compact::odd_keys_and_values_survive_compaction [Compact]
                 "Keys and values that look like something else survive a compaction.";
+            compact::a_write_at_any_step_of_a_compaction_is_the_newest [Compact, RecordingDisk]
+                "A write that comes at any step of a compaction counts, and not what the compaction had copied before.";
             compact::compactions_between_writes_end_as_in_a_map [Compact]
                 "Writes, compactions and openings in any order end as in a map.";
 

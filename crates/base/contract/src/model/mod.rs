@@ -5,13 +5,15 @@ mod twin;
 mod versions;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use logladder_disk::crash::Tree;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use crate::case::quietly;
-use crate::{Subject, Violation};
+use crate::{Bench, Place, Subject, Violation};
 
-use operation::programs;
+use operation::{Operation, programs};
 
 /// The environment variable that repeats a run: the seed that a failure printed.
 pub const SEED: &str = "LOGLADDER_SEED";
@@ -45,7 +47,8 @@ pub fn model(subject: &Subject) -> Result<ModelSummary, Box<Violation>> {
         given.unwrap_or_else(|| std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0));
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { cases: RUNS, failure_persistence: None, ..Config::default() };
+    let config =
+        Config { cases: RUNS, failure_persistence: None, max_shrink_iters: 1_024, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let outcome = quietly(|| {
         runner.run(&programs(subject), |program| {
@@ -57,11 +60,20 @@ pub fn model(subject: &Subject) -> Result<ModelSummary, Box<Violation>> {
         Ok(()) => Ok(ModelSummary { programs: RUNS, seed }),
         Err(TestError::Fail(reason, program)) => {
             let steps: Vec<String> = program.iter().map(|operation| format!("{operation:?}")).collect();
-            let violation = Violation::new("the engine does what a map does", reason.message().to_owned());
+            let violation = Violation::new("the engine does what a map does", reason.message().to_owned())
+                .with_files(&left_by(subject, &program));
             Err(Box::new(violation.at(&format!("{SEED}={seed}")).in_script(&steps.join("\n"))))
         }
         Err(TestError::Abort(reason)) => {
             Err(Box::new(Violation::new("random programs can be made", reason.message().to_owned())))
         }
     }
+}
+
+/// The files at the moment at which a program that fails does.
+fn left_by(subject: &Subject, program: &[Operation]) -> Tree {
+    let bench = Bench::new(subject, Place::RecordingDisk);
+    // That it panics is known.
+    let _ = quietly(|| catch_unwind(AssertUnwindSafe(|| twin::run_on(&bench, program))));
+    bench.recording().map(logladder_disk::RecordingDisk::tree).unwrap_or_default()
 }

@@ -16,10 +16,14 @@ type Map = BTreeMap<Bytes, Bytes>;
 
 /// Runs the program, and panics where the engine and the map differ.
 pub(super) fn run(subject: &Subject, program: &[Operation]) {
-    let bench = Bench::new(subject, Place::RecordingDisk);
-    let mut twin = Twin::new(&bench);
+    run_on(&Bench::new(subject, Place::RecordingDisk), program);
+}
+
+/// The same on a bench that is there.
+pub(super) fn run_on(bench: &Bench, program: &[Operation]) {
+    let mut twin = Twin::new(bench);
     for operation in program {
-        twin = twin.step(&bench, operation);
+        twin = twin.step(bench, operation);
     }
     twin.is_the_same();
 }
