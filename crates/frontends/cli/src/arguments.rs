@@ -31,7 +31,7 @@ Exit codes:
   1  the key has no value; or `check` found damage
   2  the command line could not be understood
   3  the store could not be opened, read or written
-  4  a line of the input is bad
+  4  the input cannot be read, or a line of it is bad
   5  this stage cannot do that; others can"#;
 
 /// Which store, and how it is opened.
@@ -71,7 +71,7 @@ pub(crate) struct StoreArguments {
     #[cfg(feature = "etcd")]
     #[command(flatten)]
     pub(crate) cluster: crate::cluster::ClusterArguments,
-    /// Print JSON, a line for each thing; `set` takes its value as JSON
+    /// Print what was asked for as JSON, a line for each thing; `set` takes its value as JSON. The session of `repl` stays as it is
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }

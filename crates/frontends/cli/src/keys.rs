@@ -53,8 +53,9 @@ impl Get {
 /// What `logladder set` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Set {
+    /// The key
     key: Typed,
-    /// The value; `-` to read it from standard input, as it is
+    /// The value; `-` to read it from standard input, as it is; behind `--` if it begins with a dash
     value: String,
     /// Let the value end after this time, such as 30s or 2h
     #[arg(long, value_name = "TIME", value_parser = bytes::duration)]

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use logladder_server::{Listening, LogFormat, Options, ServeError, Token, close, start_logging, stop_signal};
+use logladder_server::{
+    Listening, LogFormat, Options, ServeError, Token, View, close, start_logging, stop_signal,
+};
 
 use tracing::{info, warn};
 
@@ -29,7 +31,7 @@ const LAST_CALLS: Duration = Duration::from_secs(10);
 /// What `logladder serve` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen; port 0 takes a free one
+    /// Where to listen, an IP address and a port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     addr: SocketAddr,
     /// Where to speak the protocol of Redis as well, such as 127.0.0.1:6380
@@ -53,6 +55,9 @@ pub(crate) struct Serve {
     /// How many connections there may be at once
     #[arg(long, value_name = "N", default_value_t = Options::default().max_connections, value_parser = at_least_one)]
     max_connections: usize,
+    /// Show the files of the store while it is in use, as a page at /view
+    #[arg(long)]
+    view: bool,
     #[command(flatten)]
     follow: Follow,
     /// What the log has, as in `info`, `warn` or `info,logladder::access=off`; with --json it is JSON
@@ -66,6 +71,7 @@ impl Serve {
         self.check(arguments)?;
         let following = self.follow.leader(self.token.as_deref())?;
         options.forward = following.as_ref().and_then(Following::forward);
+        options.view = self.view_of(arguments, following.is_some())?;
         let format = if arguments.json { LogFormat::Json } else { LogFormat::Human };
         start_logging(format, &self.log).map_err(|error| Refusal::Usage(format!("--log: {error}")))?;
         if let Some(fewer) = open_files::room_for(options.max_connections) {
@@ -98,6 +104,9 @@ impl Serve {
                 let _ = writeln!(out, "redis://{address}");
             }
             let _ = out.flush();
+            if self.view {
+                info!("The live view is at http://{}/view", server.local_addr());
+            }
             server.run_until(stop, stop_signal).await
         });
         // What still has the engine ends with the threads.
@@ -119,6 +128,20 @@ impl Serve {
             }
         }
         Ok(())
+    }
+
+    /// What the live view shows, if it is asked for.
+    fn view_of(&self, arguments: &StoreArguments, is_copy: bool) -> Result<Option<View>> {
+        if !self.view {
+            return Ok(None);
+        }
+        if arguments.is_in_a_cluster() {
+            let what = "--view shows files, and a store in a cluster has none here";
+            return Err(Refusal::Usage(what.to_owned()).into());
+        }
+        let stage = if is_copy { Following::stage()? } else { arguments.stage()? };
+        let dir = std::path::absolute(&arguments.dir).context("cannot find the folder of the store")?;
+        Ok(Some(View::of_folder(stage, &dir)))
     }
 
     fn options(&self) -> Result<Options> {

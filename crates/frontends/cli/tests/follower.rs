@@ -6,27 +6,9 @@
 mod running;
 
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Instant;
 
+use running::copies::{catch_up, contents, copy_of, in_the_end, json, leader, leader_at, put};
 use running::{PATIENCE, Server, logladder};
-use serde_json::Value;
-
-fn leader_at(address: &str, dir: &Path, arguments: &[&str]) -> Server {
-    Server::start_at(address, dir, arguments, "error")
-}
-
-fn leader(dir: &Path, arguments: &[&str]) -> Server {
-    leader_at("127.0.0.1:0", dir, arguments)
-}
-
-/// A copy of what `leader` has.
-fn copy_of(leader: &str, dir: &Path, arguments: &[&str]) -> Server {
-    let mut command = logladder();
-    command.arg("--dir").arg(dir).args(["serve", "--addr", "127.0.0.1:0", "--log", "error"]);
-    command.args(["--follow", &format!("http://{leader}")]).args(arguments).stderr(Stdio::piped());
-    Server::of(command)
-}
 
 /// What `serve` says when it refuses to begin, and its exit code.
 fn refused(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
@@ -34,46 +16,6 @@ fn refused(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     command.arg("--dir").arg(dir).args(["--wait", "0s", "serve", "--addr", "127.0.0.1:0"]).args(arguments);
     let output = command.output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
-}
-
-/// Asks again until `check` says yes.
-fn in_the_end(what: &str, mut check: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !check() {
-        assert!(begun.elapsed() < PATIENCE, "{what} does not come true");
-        std::thread::yield_now();
-    }
-}
-
-fn json(server: &Server, path: &str) -> Value {
-    let (status, body) = server.ask("GET", path, "");
-    assert_eq!(status, 200, "{path}: {body}");
-    serde_json::from_str(&body).unwrap()
-}
-
-/// Waits until the copy has everything that the leader has now.
-fn catch_up(copy: &Server, leader: &Server) {
-    let goal = json(leader, "/v1/position")["sequence"].as_u64().unwrap();
-    in_the_end("catching up", || {
-        let lag = json(copy, "/v1/follower");
-        let position = lag["position"].as_str().and_then(|text| text.split('.').next()?.parse::<u64>().ok());
-        position.is_some_and(|sequence| sequence >= goal)
-    });
-}
-
-fn put(server: &Server, key: &str, value: &str) {
-    let (status, body) = server.ask("PUT", &format!("/v1/keys/{key}"), value);
-    assert_eq!(status, 204, "{body}");
-}
-
-/// Every key and value, as a page of keys and a get of each show them.
-fn contents(server: &Server) -> Vec<(String, String)> {
-    let keys = json(server, "/v1/keys?limit=1000");
-    assert_eq!(keys["cursor"], Value::Null, "the test has more keys than a page");
-    let keys = keys["keys"].as_array().unwrap().iter().map(|key| key.as_str().unwrap().to_owned());
-    keys.map(|key| (server.ask("GET", &format!("/v1/keys/{key}"), "").1, key))
-        .map(|(value, key)| (key, value))
-        .collect()
 }
 
 #[test]
@@ -163,6 +105,7 @@ fn writes_to_a_copy_are_sent_on_with_their_conditions_and_answered_as_the_leader
     let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let leader = leader(theirs.path(), &["--versions", "5"]);
     let copy = copy_of(&leader.address, ours.path(), &[]);
+    in_the_end("the copy", || copy.ask("GET", "/readyz", "").0 == 200);
     let (status, body) = copy.ask("POST", "/set", r#"{"key":"name","value":"anna"}"#);
     assert_eq!((status, body.as_str()), (201, r#"{"key":"name","value":"anna","version":1}"#));
     assert_eq!(copy.ask("POST", "/set", r#"{"key":"name"}"#).0, 400);

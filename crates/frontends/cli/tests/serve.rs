@@ -199,6 +199,19 @@ fn the_log_says_what_the_end_waits_for_and_a_second_signal_ends_it_at_once() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_log_that_cannot_be_written_costs_its_lines_and_neither_answers_nor_the_last_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = logladder();
+    command.arg("--dir").arg(folder.path()).args(["--sync", "never", "serve", "--addr", "127.0.0.1:0"]);
+    command.stderr(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let server = Server::of(command);
+    assert_eq!(server.ask("PUT", "/v1/keys/a", "1").0, 204);
+    assert_eq!(server.ask("GET", "/healthz", "").0, 200);
+    server.end_well("-TERM");
+}
+
+#[test]
 fn a_store_that_a_server_has_open_is_refused_with_its_process_and_the_way_to_watch_it() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[], "warn");

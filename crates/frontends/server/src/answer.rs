@@ -75,6 +75,10 @@ impl From<Error> for Refusal {
             Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
                 StatusCode::INSUFFICIENT_STORAGE
             }
+            // A store of the live view that has crashed.
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotConnected => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut refusal = Self::new(status, error.to_string());

@@ -11,6 +11,7 @@ use crate::answer::Refusal;
 use crate::capability::Capability;
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::snapshot;
 use crate::together::Together;
 
 /// Stages whose `get` reads memory, mapped files included, and takes no lock that is held during file work: a map
@@ -39,6 +40,8 @@ pub(crate) struct App {
     /// Says that something was written, to those that follow the changes.
     pub(crate) written: watch::Sender<()>,
     pub(crate) watchers: Arc<Semaphore>,
+    /// Those that are taking over everything.
+    pub(crate) snapshots: Arc<Semaphore>,
     /// Why the last write failed, if it did.
     trouble: Mutex<Option<String>>,
     /// Passed by every write; closed for those of several steps that no other may come between.
@@ -71,6 +74,7 @@ impl App {
             life: watch::Sender::new(Life::Running),
             written: watch::Sender::new(()),
             watchers: Arc::new(Semaphore::new(options.max_watchers)),
+            snapshots: Arc::new(Semaphore::new(snapshot::AT_ONCE)),
             trouble: Mutex::new(None),
             gate: RwLock::new(()),
             together: Together::default(),

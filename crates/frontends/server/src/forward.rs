@@ -14,10 +14,10 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use logladder_engine::Engine;
+use logladder_engine::{Engine, Follow, FollowState};
 use logladder_follower::Leader;
 use ureq::http::header::AUTHORIZATION;
 
@@ -30,6 +30,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long it may take to let us in.
 const TO_CONNECT: Duration = Duration::from_secs(2);
+
+/// The methods of writes. What has another one is answered here, as the leader would: with what there is to read, or that
+/// there is no such method.
+const WRITES: [Method; 3] = [Method::PUT, Method::POST, Method::DELETE];
 
 /// What is not a write to the store, though its method looks so.
 const HERE: [&str; 3] = ["/v1/sync", "/v1/compact", "/v1/backup"];
@@ -62,11 +66,11 @@ impl Forward {
 
 /// Lets reads pass, and does the rest at the leader.
 pub(crate) async fn writes(State(forward): State<Forward>, request: Request, next: Next) -> Response {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if is_read || HERE.contains(&request.uri().path()) {
+    if !WRITES.contains(request.method()) || HERE.contains(&request.uri().path()) {
         return next.run(request).await;
     }
     let done = match &forward.app.options.forward {
+        Some(leader) if !is_known(forward.app.engine()) => Err(unknown(forward.app.engine(), leader)),
         Some(leader) => send_on(&forward, leader.clone(), request).await,
         None => Err(refused(forward.app.engine())),
     };
@@ -77,6 +81,22 @@ fn refused(engine: &dyn Engine) -> Refusal {
     let leader = engine.as_follow().map(|follow| follow.lag().leader).unwrap_or_default();
     let why = format!("this server has a copy that follows {leader}, and takes no writes: send them there");
     Refusal::new(StatusCode::FORBIDDEN, why)
+}
+
+/// Whether the leader has ever answered as such a server does: a copy of it was begun.
+fn is_known(engine: &dyn Engine) -> bool {
+    let Some(lag) = engine.as_follow().map(Follow::lag) else { return false };
+    lag.position.is_some() || !matches!(lag.state, FollowState::Away { .. })
+}
+
+fn unknown(engine: &dyn Engine, leader: &Leader) -> Refusal {
+    let state = engine.as_follow().map(|follow| follow.lag().state);
+    let why = match state {
+        Some(FollowState::Away { why }) => why,
+        _ => "it was never followed".to_owned(),
+    };
+    let why = format!("there is no copy of {} yet ({why}); nothing was written", leader.url());
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
 async fn send_on(forward: &Forward, leader: Leader, request: Request) -> Result<Response, Refusal> {
@@ -114,6 +134,14 @@ async fn send_on(forward: &Forward, leader: Leader, request: Request) -> Result<
         );
         return Err(Refusal::new(StatusCode::BAD_GATEWAY, why));
     }
+    if !is_of_a_server(status, &headers) {
+        let why = format!(
+            "what answers at {} is no logladder server (it says {status}): nobody knows whether it was written; read, then \
+             decide",
+            leader.url()
+        );
+        return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, why));
+    }
     let mut response = (status, body).into_response();
     response.headers_mut().remove(CONTENT_TYPE);
     for name in SENT_BACK {
@@ -122,6 +150,13 @@ async fn send_on(forward: &Forward, leader: Leader, request: Request) -> Result<
         }
     }
     Ok(response)
+}
+
+/// Whether a server like this one answers so: with JSON, or that there is nothing to say. A proxy before it that finds
+/// nobody does not.
+fn is_of_a_server(status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_json = headers.get(CONTENT_TYPE).is_some_and(|found| found.as_bytes() == b"application/json");
+    is_json || status == StatusCode::NO_CONTENT
 }
 
 /// Whether the write was done is known only if it was never sent.

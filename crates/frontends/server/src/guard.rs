@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq;
 
 use crate::answer::Refusal;
 use crate::options::Options;
+use crate::view::is_page;
 
 /// Lets a request in, or says why not.
 ///
@@ -20,10 +21,19 @@ pub(crate) fn check(options: &Options, uri: &Uri, headers: &HeaderMap) -> Result
         return Ok(());
     }
     // Something on the way may have heeded the other one.
-    if again.is_some() {
-        return Err(Refusal::bad("the request has more than one Host"));
+    for (name, is_twice) in [
+        ("Host", again.is_some()),
+        ("Origin", headers.get_all(ORIGIN).iter().nth(1).is_some()),
+        ("Authorization", headers.get_all(AUTHORIZATION).iter().nth(1).is_some()),
+    ] {
+        if is_twice {
+            return Err(Refusal::bad(format!("the request has more than one {name}")));
+        }
     }
     let host = host_of(uri, named)?;
+    if host.is_none() && options.token.is_none() {
+        return Err(Refusal::bad("the request has no Host"));
+    }
     let is_known = |name: &str| {
         let name = name.trim_matches(['[', ']']);
         ["localhost", "127.0.0.1", "::1"].iter().any(|own| own.eq_ignore_ascii_case(name))
@@ -53,7 +63,9 @@ pub(crate) fn check(options: &Options, uri: &Uri, headers: &HeaderMap) -> Result
         }
     }
     // Whoever watches over the process needs no token to ask how it is.
-    let is_open = matches!(uri.path(), "/healthz" | "/readyz");
+    // The page of the live view holds nothing of the store, and a browser that opens it cannot send a token yet.
+    let is_open =
+        matches!(uri.path(), "/healthz" | "/readyz") || options.view.is_some() && is_page(uri.path());
     let Some(token) = options.token.as_ref().filter(|_| !is_open) else { return Ok(()) };
     let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let shown = shown.and_then(bearer).unwrap_or_default();
@@ -82,10 +94,10 @@ fn is_port(digits: &[u8]) -> bool {
     is_number && u16::try_from(number()).is_ok()
 }
 
-/// The token behind the name of the scheme, which may be written in any case.
+/// The token behind the name of the scheme, which may be written in any case and with more than one space behind it.
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii_start())
 }
 
 /// The name by which the server is called, and perhaps the port.
@@ -100,7 +112,8 @@ fn host_of(uri: &Uri, named: Option<&HeaderValue>) -> Result<Option<Authority>, 
         _ => return Ok(None),
     };
     let has_port = host.as_str().len() > host.host().len();
-    if has_port && host.port_u16().is_none() || host.as_str().contains('@') {
+    let port = host.as_str().strip_prefix(host.host()).and_then(|rest| rest.strip_prefix(':'));
+    if has_port && !port.is_some_and(|port| is_port(port.as_bytes())) || host.as_str().contains('@') {
         return Err(bad(host.as_str()));
     }
     Ok(Some(host))

@@ -19,6 +19,8 @@
 //!
 //! The protocol of Redis has a way of its own through the same server: see `redis/mod.rs`.
 //!
+//! A page that shows the files of the store while it is in use is in `view/mod.rs`.
+//!
 //! [`Server`] takes an engine of any stage. What a stage cannot do is answered with 501 and the stages that can. The
 //! routes are listed in the book, and by the server itself at `/openapi.json`.
 //!
@@ -50,6 +52,7 @@ mod server;
 mod snapshot;
 mod stop;
 mod together;
+mod view;
 mod watchdog;
 
 pub use listen::Listening;
@@ -57,3 +60,4 @@ pub use logs::{LogFormat, start_logging};
 pub use options::{Options, Token};
 pub use server::{ServeError, Server, SharedEngine, close};
 pub use stop::stop_signal;
+pub use view::{Crash, CrashableStore, View};

@@ -24,6 +24,8 @@ fn wants_colours() -> bool {
 /// Writes the log of this process to standard error from now on: start, each request, shutdown. `filter` says what is in
 /// it, in the words of [`EnvFilter`]: `info` has all of these, and `info,logladder::access=off` no requests.
 ///
+/// A line that cannot be written, on a full disk or because nobody reads any more, is lost, and nothing else is.
+///
 /// # Errors
 ///
 /// Says what is wrong with `filter`, or that there is a log already.
@@ -32,8 +34,12 @@ pub fn start_logging(
     filter: &str,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let filter = EnvFilter::try_new(filter)?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(wants_colours());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(wants_colours())
+        // It would be reported on standard error, where nothing can be written, and end the thread by a panic.
+        .log_internal_errors(false);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         // The sentence says what the fields say.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use logladder_follower::Leader;
 
+use crate::view::View;
+
 /// What a client must show to be let in. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
@@ -50,6 +52,8 @@ pub struct Options {
     pub allowed_origins: Vec<String>,
     /// The folder in which a client may have copies of the store made. None by default: then no client may.
     pub backups: Option<PathBuf>,
+    /// What the live view at `/view` shows. None by default: then there is no such page.
+    pub view: Option<View>,
     /// The longest body of a request, or the longest command of Redis, in bytes; a longer one is refused before it is
     /// read. The default is 16 MiB.
     pub max_body_bytes: usize,
@@ -84,6 +88,7 @@ impl Default for Options {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             backups: None,
+            view: None,
             max_body_bytes: 16 << 20,
             max_connections: 2048,
             max_watchers: 256,

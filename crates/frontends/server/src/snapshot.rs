@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use logladder_engine::{Engine, Expiry, Position};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::answer::{Refusal, raw};
 use crate::app::App;
@@ -19,7 +19,10 @@ const MOST_KEYS: usize = 256;
 const MOST_BYTES: usize = 1 << 20;
 
 /// How many such pieces are read ahead of a watcher.
-const READ_AHEAD: usize = 2;
+const READ_AHEAD: usize = 1;
+
+/// How many watchers may take everything over at once. Each has some pieces of it in memory, and a thread that reads.
+pub(crate) const AT_ONCE: usize = 16;
 
 /// A key that is there.
 #[derive(Debug, Serialize)]
@@ -41,16 +44,22 @@ struct WholeBody {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pieces: mpsc::Receiver<Result<Vec<String>, Refusal>>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Snapshot {
-    /// That the store can show its keys. Asked while there is a status to say it with.
-    pub(crate) fn check(engine: &dyn Engine) -> Result<(), Refusal> {
-        engine.as_iterate().map(|_| ()).ok_or_else(|| Capability::Iterate.lacking(engine))
-    }
-
     /// Begins to read. It ends when nobody takes the pieces any more.
-    pub(crate) fn begin(app: &Arc<App>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// The store cannot show its keys, or too many are being shown them.
+    pub(crate) fn begin(app: &Arc<App>) -> Result<Self, Refusal> {
+        if app.engine().as_iterate().is_none() {
+            return Err(Capability::Iterate.lacking(app.engine()));
+        }
+        let why = "too many clients are taking over everything: try again later";
+        let full = |_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why);
+        let place = Arc::clone(&app.snapshots).try_acquire_owned().map_err(full)?;
         let (sender, pieces) = mpsc::channel(READ_AHEAD);
         let app = Arc::clone(app);
         tokio::task::spawn_blocking(move || {
@@ -59,7 +68,7 @@ impl Snapshot {
                 let _ = sender.blocking_send(Err(refusal));
             }
         });
-        Self { pieces }
+        Ok(Self { pieces, _place: place })
     }
 
     /// The next messages; none behind the last.
@@ -117,4 +126,22 @@ fn entry(engine: &dyn Engine, key: &[u8], value: &[u8]) -> Result<Option<String>
 fn text(body: &impl Serialize) -> Result<String, Refusal> {
     serde_json::to_string(body)
         .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use logladder::{Open, SyncPolicy, hash_log};
+
+    use super::*;
+
+    /// A walk finds a value, which ends before it is asked when it does: without that, it would be sent as one without an end.
+    #[test]
+    fn a_value_that_has_ended_since_it_was_found_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = hash_log::Options::default().with_sync(SyncPolicy::Never);
+        let store = hash_log::HashLog::open(folder.path(), options).unwrap();
+        store.set(b"stays", b"value").unwrap();
+        assert!(entry(&store, b"stays", b"value").unwrap().is_some());
+        assert_eq!(entry(&store, b"ended", b"value").unwrap(), None);
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn drained(
         }
         let rest = longest.saturating_sub(SILENCE);
         info!(
-            "Waiting for {} connections whose requests have begun, for {} s at most; another signal ends this at once",
+            "Waiting for {} connections that have not ended, for {} s at most; another signal ends this at once",
             left(),
             rest.as_secs_f64().round()
         );

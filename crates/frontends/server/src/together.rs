@@ -4,27 +4,39 @@
 //! between. So writes of several keys are numbered as they begin and as they end, and a read of several keys looks at the numbers
 //! before and behind: where none was under way, it saw a single moment. Neither waits for the other, and neither a read of one key
 //! nor a write of one is touched.
+//!
+//! A stage without batches is written key by key. There, two such writes would mix and stay mixed, so one waits for the other.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use logladder_engine::Engine;
 
 /// How many writes of several keys have begun, and how many have ended.
 #[derive(Debug, Default)]
 pub(crate) struct Together {
     begun: AtomicU64,
     ended: AtomicU64,
+    /// Held by the one that writes key by key.
+    turn: Mutex<()>,
 }
 
 /// A write of several keys that has begun. It ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct UnderWay<'t>(&'t Together);
+pub(crate) struct UnderWay<'t> {
+    together: &'t Together,
+    _turn: Option<MutexGuard<'t, ()>>,
+}
 
 impl Together {
-    /// Held while several keys are written.
-    pub(crate) fn begin(&self) -> UnderWay<'_> {
+    /// Held while several keys are written, in one batch if the engine has batches.
+    pub(crate) fn begin(&self, engine: &dyn Engine) -> UnderWay<'_> {
+        let turn =
+            engine.as_atomic().is_none().then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
         // What the write does comes after this, and whoever sees some of it sees this too.
         self.begun.fetch_add(1, Ordering::AcqRel);
         fence(Ordering::Release);
-        UnderWay(self)
+        UnderWay { together: self, _turn: turn }
     }
 
     /// Whether no write of several keys is under way, and if so, how many there were.
@@ -44,12 +56,14 @@ impl Together {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::Release);
+        self.together.ended.fetch_add(1, Ordering::Release);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use logladder_disk::OpenOn;
+
     use super::*;
 
     #[test]
@@ -57,8 +71,14 @@ mod tests {
         let together = Together::default();
         let before = together.quiet().unwrap();
         assert!(together.is_still(before));
-        let first = together.begin();
-        let second = together.begin();
+        let store = logladder_hash_log::HashLog::open_on(
+            std::sync::Arc::new(logladder_disk::RecordingDisk::new()),
+            "store".as_ref(),
+            logladder_hash_log::Options::default(),
+        )
+        .unwrap();
+        let first = together.begin(&store);
+        let second = together.begin(&store);
         assert!(together.quiet().is_none() && !together.is_still(before));
         drop(first);
         assert!(together.quiet().is_none());

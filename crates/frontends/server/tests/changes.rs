@@ -240,3 +240,21 @@ fn a_watcher_that_takes_nothing_is_dropped_and_its_place_is_free() {
         drop(stalled);
     }
 }
+
+#[test]
+fn only_some_may_take_over_everything_at_once_and_the_next_may_when_one_is_gone() {
+    let server = stage("hash-log");
+    for number in 0..24 {
+        assert_eq!(server.put(&format!("/v1/keys/{number}"), &vec![b'v'; 1 << 20]).status, 204);
+    }
+    // None of them reads more than the buffers of both ends hold.
+    let mut readers: Vec<_> = (0..16).map(|_| socket(&server, "?snapshot=true")).collect();
+    let url = format!("ws://{}/v1/changes?snapshot=true", server.address);
+    let refused = tungstenite::client(&url, server.connect());
+    let Err(HandshakeError::Failure(Error::Http(answer))) = refused else { panic!("a seventeenth") };
+    assert_eq!(answer.status(), 503);
+    // Who only follows the changes is let in.
+    drop(socket(&server, ""));
+    readers.pop();
+    assert!(harness::in_the_end(|| tungstenite::client(&url, server.connect()).is_ok()));
+}

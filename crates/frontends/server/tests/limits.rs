@@ -197,7 +197,11 @@ fn pages_of_other_sites_and_strange_names_are_refused() {
     }
     assert_eq!(ask("localhost\r\nhost: rebound.example", ""), "400");
     assert_eq!(ask("rebound.example", ""), "403");
-    assert_eq!(ask("", ""), "403");
+    for wrong in
+        ["", "localhost:+80", "localhost\r\norigin: http://localhost\r\norigin: https://evil.example"]
+    {
+        assert_eq!(ask(wrong, ""), "400", "{wrong}");
+    }
     assert_eq!(ask("localhost", "http://localhost"), "200");
     assert_eq!(ask("LOCALHOST", "http://localhost"), "200");
     assert_eq!(ask("localhost", "https://friend.example"), "200");

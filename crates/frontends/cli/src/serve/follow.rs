@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use logladder::{Engine, SyncPolicy};
+use logladder::{Engine, Stage, SyncPolicy};
 use logladder_follower::{Follower, Leader, Options};
 
 use crate::arguments::StoreArguments;
@@ -68,6 +68,15 @@ impl Following {
     /// Where writes are sent on to.
     pub(super) fn forward(&self) -> Option<Leader> {
         (self.writes == Writes::Forward).then(|| self.leader.clone())
+    }
+
+    /// The stage that the copy is kept in.
+    ///
+    /// # Errors
+    ///
+    /// None: there is such a stage.
+    pub(super) fn stage() -> Result<&'static Stage> {
+        logladder::stage(STAGE).ok_or_else(|| Refusal::Usage(format!("there is no stage {STAGE}")).into())
     }
 
     /// Opens the copy, or makes it.

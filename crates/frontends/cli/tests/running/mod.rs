@@ -1,6 +1,8 @@
 //! A server as a process of its own, and a client for it.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+pub(crate) mod copies;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;

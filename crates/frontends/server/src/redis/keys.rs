@@ -33,11 +33,11 @@ pub(crate) fn del(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refu
             for key in &present {
                 batch.delete(key);
             }
-            let _under_way = turn.port.app.together.begin();
+            let _under_way = turn.port.app.together.begin(engine);
             atomic.write(&batch)?;
         }
         (keys, _) => {
-            let _under_way = turn.port.app.together.begin();
+            let _under_way = turn.port.app.together.begin(engine);
             keys.iter().try_for_each(|key| engine.delete(key))?;
         }
     }

@@ -130,7 +130,7 @@ impl Port {
         let engine = self.app.engine();
         let outcome = {
             let _gate = self.app.pass_gate();
-            let _under_way = gathered.has_several.then(|| self.app.together.begin());
+            let _under_way = gathered.has_several.then(|| self.app.together.begin(engine));
             gathered.write(engine)
         };
         gathered.clear();

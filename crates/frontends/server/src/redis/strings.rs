@@ -202,8 +202,8 @@ pub(crate) fn pairs<'r>(
 pub(crate) fn mset(turn: &mut Turn<'_>, request: &Request<'_>) -> Result<(), Refused> {
     let pairs = pairs(request)?;
     let _gate = turn.port.app.pass_gate();
-    let _under_way = turn.port.app.together.begin();
     let engine = turn.engine();
+    let _under_way = turn.port.app.together.begin(engine);
     if let Some(atomic) = engine.as_atomic() {
         let mut batch = Batch::new();
         for (key, value) in pairs {

@@ -81,7 +81,7 @@ fn check_name(name: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::bad(format!(
-        "the name of a backup has 1 to {LONGEST_NAME} letters, digits, `.`, `-` or `_`, and no `.` at the beginning"
+        "the name of a backup has 1 to {LONGEST_NAME} letters, digits, `.`, `-` or `_` of ASCII, and no `.` at the beginning"
     )))
 }
 
@@ -94,7 +94,8 @@ fn make(engine: &dyn Engine, backups: Option<&Path>, name: String) -> Result<Bac
     };
     let disk = RealDisk::shared();
     let (whole, partial) = (backups.join(&name), backups.join(format!(".{name}.partial")));
-    if disk.entry(&whole)?.is_some() {
+    // A link that leads nowhere has the name as well.
+    if fs::symlink_metadata(&whole).is_ok() {
         let why = format!("there is a backup {name} already: take another name");
         return Err(Refusal::new(StatusCode::CONFLICT, why));
     }

@@ -57,11 +57,7 @@ pub(crate) async fn changes(
     let socket = socket.map_err(|why| Refusal::new(why.status(), why.body_text()))?;
     let feed = Feed::begin(&app, since).await?;
     // Behind the place from which the changes follow: whatever is written meanwhile is among them.
-    let snapshot = if with_snapshot {
-        Some(app.run(Snapshot::check).await.map(|()| Snapshot::begin(&app))?)
-    } else {
-        None
-    };
+    let snapshot = if with_snapshot { Some(Snapshot::begin(&app)?) } else { None };
     let socket = socket.max_message_size(MOST_HEARD).max_frame_size(MOST_HEARD);
     Ok(socket.on_upgrade(|socket| follow(socket, feed, snapshot)).into_response())
 }

@@ -137,7 +137,7 @@ pub(crate) async fn batch(
                 }
             }
         }
-        let _under_way = shared.together.begin();
+        let _under_way = shared.together.begin(engine);
         atomic.write(&batch)?;
         Ok(WrittenBody { written: batch.len() })
     });

@@ -20,6 +20,7 @@ use crate::answer::Refusal;
 use crate::app::App;
 use crate::document;
 use crate::forward::{self, Forward};
+use crate::view;
 
 /// Every route. A key may hold `/` as it is, so what stands behind the prefix is the key.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -48,6 +49,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(state::healthz))
         .route("/readyz", get(state::readyz))
         .route("/openapi.json", get(document::document))
+        .merge(view::router(app.options.view.as_ref()))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(app);
@@ -77,6 +79,9 @@ pub(crate) fn label(path: &str) -> &'static str {
         "/readyz",
         "/openapi.json",
     ];
+    if path == "/view" || path.starts_with("/view/") {
+        return "/view";
+    }
     let with_key = WITH_KEY.into_iter().find(|prefix| path.starts_with(prefix));
     with_key.or_else(|| OTHERS.into_iter().find(|other| *other == path)).unwrap_or("unknown")
 }
