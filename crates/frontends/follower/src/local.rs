@@ -6,6 +6,9 @@
 //!
 //! The place also says how many changes the log of the copy has with it. If there are more, someone else has written to
 //! the copy since, such as a server that was started over it when the leader was gone; it is not followed any further then.
+//!
+//! And it says what the last change was, in short. A store has no name to know it by, and another one may have the same
+//! place; but hardly with the same change before it.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -40,6 +43,26 @@ struct Place {
     sequence: u64,
     /// How many sets may stand behind it that cannot be in its batch: of values that end, or are too long.
     ends: u64,
+    /// The change that ends at the position; none where nothing was followed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last: Option<LastChange>,
+}
+
+/// The change before a place, by which the leader's store is known again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LastChange {
+    /// The position before it.
+    pub(crate) before: String,
+    /// Its [digest](OwnedChange::digest).
+    pub(crate) digest: String,
+}
+
+/// How far the copy is, once something is written.
+#[derive(Debug, Clone, Copy)]
+struct Reached<'c> {
+    position: Position,
+    /// The change that ends there, and the position before it.
+    last: Option<(Position, &'c OwnedChange)>,
 }
 
 /// A change of the leader.
@@ -56,6 +79,15 @@ impl OwnedChange {
     /// Whether it cannot be done in a batch.
     fn is_alone(&self) -> bool {
         self.expires.is_some() || self.value.as_ref().is_some_and(|value| value.len() > LONGEST_IN_A_BATCH)
+    }
+
+    /// A few letters that are others for another change.
+    pub(crate) fn digest(&self) -> String {
+        let Self { key, value, expires, next } = self;
+        // No secret: it is compared with changes of servers that the copy believes anyhow.
+        let mut hasher = SipHasher13::new();
+        std::hash::Hash::hash(&(key, value, expires, next.to_string()), &mut hasher);
+        format!("{:032x}", hasher.finish128().as_u128())
     }
 
     /// About how many bytes it takes.
@@ -119,13 +151,18 @@ impl LocalCopy {
         Some((self.place.position.as_ref()?.parse().ok()?, self.place.whole_from))
     }
 
+    /// The change before the place, if the copy has followed any.
+    pub(crate) fn last_change(&self) -> Option<&LastChange> {
+        self.place.last.as_ref()
+    }
+
     /// Begins to take everything over. Until [`end_copy`](Self::end_copy), the copy has no place.
     pub(crate) fn begin_copy(&mut self) -> Result<()> {
         self.batch.clear();
         self.bytes = 0;
         let has_keys = !self.is_empty()?;
         self.seen = has_keys.then(HashSet::new);
-        self.place.position = None;
+        (self.place.position, self.place.last) = (None, None);
         self.write_place(None, 0)
     }
 
@@ -186,14 +223,15 @@ impl LocalCopy {
             }
         }
         self.place.whole_from = whole_from;
-        self.write_place(Some(position), 0)
+        self.write_place(Some(Reached { position, last: None }), 0)
     }
 
     /// Does these changes, and keeps the place behind those that are done. None is left in the list. If one cannot be done, the place
     /// is before it, in memory as on the disk: nothing is ever passed over.
     pub(crate) fn apply(&mut self, changes: &mut Vec<OwnedChange>) -> Result<()> {
         // Behind the last change that is done, or in the batch.
-        let mut reached = None;
+        let mut reached: Option<Reached<'_>> = None;
+        let mut before = self.place().map(|(position, _)| position);
         for run in changes.chunk_by(|one, other| one.is_alone() == other.is_alone()) {
             if run.first().is_some_and(OwnedChange::is_alone) {
                 self.write_place(reached, run.len() as u64)?;
@@ -206,22 +244,26 @@ impl LocalCopy {
                     Some(value) => drop(self.batch.set(key, value)),
                     None => drop(self.batch.delete(key)),
                 }
-                reached = Some(*next);
+                reached = Some(Reached { position: *next, last: before.map(|before| (before, change)) });
+                before = Some(*next);
                 self.bytes += change.bytes();
                 if self.bytes >= MOST_BYTES && !change.is_alone() {
                     self.write_place(reached, 0)?;
                 }
             }
         }
+        self.write_place(reached, 0)?;
         changes.clear();
-        self.write_place(reached, 0)
+        Ok(())
     }
 
     /// Writes what was gathered, and the place: behind `reached`, if that is said. Of what stands behind it, `ends` changes may be in no batch.
-    fn write_place(&mut self, reached: Option<Position>, ends: u64) -> Result<()> {
+    fn write_place(&mut self, reached: Option<Reached<'_>>, ends: u64) -> Result<()> {
         let mut place = self.place.clone();
-        if let Some(reached) = reached {
-            place.position = Some(reached.to_string());
+        if let Some(Reached { position, last }) = reached {
+            place.position = Some(position.to_string());
+            place.last = last
+                .map(|(before, change)| LastChange { before: before.to_string(), digest: change.digest() });
         }
         // A batch counts each of its writes.
         let written = self.batch.len() as u64 + 1;

@@ -1,13 +1,16 @@
 //! What stage 9 costs beside the client of etcd that it stands on, in one run over one cluster of three on this machine:
 //!
 //! ```text
-//! cargo bench -p logladder-etcd --bench adapter                     a minute
+//! cargo bench -p logladder-etcd --bench adapter                     two minutes
 //! cargo bench -p logladder-etcd --bench adapter -- --json FILE      the same, and every figure
 //! cargo bench -p logladder-etcd --bench adapter -- --test           all of it in seconds, to show that it works
 //! ```
 //!
 //! The bare side is a loop over `etcd-client` that puts a value under a key, or gets one, with as many tasks at once as the other
 //! side has threads. It counts no versions and no changes. The sides take turns, and a figure is the median of its rounds.
+//!
+//! Stage 9 puts two keys for a set, the value and a counter, in one transaction. What that costs by itself is in the last
+//! rows: the client alone does transactions there, without stage 9.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot be set up has failed")]
 
@@ -24,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use etcd_client::Client;
+use etcd_client::{Client, Txn, TxnOp};
 use logladder_bench::figures::per_second;
 use logladder_bench::statistics::median;
 use logladder_bench::tables::Look;
@@ -59,7 +62,65 @@ struct Figures {
 enum What {
     Put,
     Get,
+    /// A put, and with it another one of nothing, in a transaction.
+    PutAndCount,
+    /// One put as a transaction.
+    PutAsTransaction,
 }
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Stage(What),
+    Bare(What),
+}
+
+/// One row: two sides, asked in turn.
+struct Race {
+    title: &'static str,
+    ours: Side,
+    theirs: Side,
+    at_once: u32,
+    target: Target,
+}
+
+const RACES: [Race; 8] = {
+    use Side::{Bare, Stage};
+    use What::{Get, Put, PutAndCount, PutAsTransaction};
+    const fn race(title: &'static str, ours: Side, theirs: Side, at_once: u32, target: Target) -> Race {
+        Race { title, ours, theirs, at_once, target }
+    }
+    let goal = Target::AtLeast(0.9);
+    let both = Target::None;
+    [
+        race("puts, one at a time ÷ a loop over etcd-client", Stage(Put), Bare(Put), 1, goal),
+        race("puts, 32 at once", Stage(Put), Bare(Put), 32, goal),
+        race("gets, one at a time", Stage(Get), Bare(Get), 1, goal),
+        race("gets, 32 at once", Stage(Get), Bare(Get), 32, goal),
+        race(
+            "the client: one put as a transaction ÷ a put, one at a time",
+            Bare(PutAsTransaction),
+            Bare(Put),
+            1,
+            both,
+        ),
+        race(
+            "the client: a transaction of two puts ÷ a put, one at a time",
+            Bare(PutAndCount),
+            Bare(Put),
+            1,
+            both,
+        ),
+        race("the same, 32 at once", Bare(PutAndCount), Bare(Put), 32, both),
+        race(
+            "puts of stage 9 ÷ such transactions of the client, one at a time",
+            Stage(Put),
+            Bare(PutAndCount),
+            1,
+            both,
+        ),
+    ]
+};
 
 fn main() -> Result<ExitCode> {
     let Flags { asked } = Flags::parse();
@@ -80,24 +141,23 @@ fn main() -> Result<ExitCode> {
     let runtime = Runtime::new()?;
     let client = runtime.block_on(Client::connect(&endpoints, None))?;
     let mut rows = Vec::new();
-    for (what, at_once, title) in [
-        (What::Put, 1, "puts, one at a time ÷ a loop over etcd-client"),
-        (What::Put, 32, "puts, 32 at once"),
-        (What::Get, 1, "gets, one at a time"),
-        (What::Get, 32, "gets, 32 at once"),
-    ] {
+    let ask = |side: Side, at_once: u32| match side {
+        Side::Bare(what) => bare(&runtime, &client, what, at_once, round),
+        Side::Stage(what) => stage(&store, what, at_once, round),
+    };
+    for race in RACES {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            theirs.push(bare(&runtime, &client, what, at_once, round)?);
-            ours.push(adapter(&store, what, at_once, round)?);
+            theirs.push(ask(race.theirs, race.at_once)?);
+            ours.push(ask(race.ours, race.at_once)?);
         }
         let (ours, theirs) = (median(&ours), median(&theirs));
         rows.push(TargetRow {
-            what: title,
+            what: race.title,
             measured: format!("{}/s", per_second(ours)),
             against: format!("{}/s", per_second(theirs)),
             figure: ours / theirs,
-            target: Target::AtLeast(0.9),
+            target: race.target,
         });
     }
     let sheet =
@@ -129,6 +189,14 @@ fn bare(runtime: &Runtime, client: &Client, what: What, at_once: u32, round: Dur
                     match what {
                         What::Put => drop(client.put(key, VALUE, None).await?),
                         What::Get => drop(client.get(key, None).await?),
+                        What::PutAndCount => {
+                            let both = [TxnOp::put(key, VALUE, None), TxnOp::put("bare:ca", "", None)];
+                            drop(client.txn(Txn::new().and_then(both)).await?);
+                        }
+                        What::PutAsTransaction => {
+                            let put = [TxnOp::put(key, VALUE, None)];
+                            drop(client.txn(Txn::new().and_then(put)).await?);
+                        }
                     }
                     done += 1;
                 }
@@ -144,7 +212,7 @@ fn bare(runtime: &Runtime, client: &Client, what: What, at_once: u32, round: Dur
 }
 
 /// The same by `at_once` threads over stage 9.
-fn adapter(store: &Etcd, what: What, at_once: u32, round: Duration) -> Result<f64> {
+fn stage(store: &Etcd, what: What, at_once: u32, round: Duration) -> Result<f64> {
     let (begun, done) = (Instant::now(), AtomicU32::new(0));
     thread::scope(|scope| {
         let work = |thread: u32| {
@@ -152,7 +220,9 @@ fn adapter(store: &Etcd, what: What, at_once: u32, round: Duration) -> Result<f6
             while begun.elapsed() < round {
                 let key = key(thread * 1_000_003 + own);
                 match what {
-                    What::Put => store.set(key.as_bytes(), &VALUE)?,
+                    What::Put | What::PutAsTransaction | What::PutAndCount => {
+                        store.set(key.as_bytes(), &VALUE)?;
+                    }
                     What::Get => {
                         let found = store.get(key.as_bytes())?;
                         ensure!(found.is_none_or(|value| value == VALUE), "a value is wrong");

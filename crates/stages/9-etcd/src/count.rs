@@ -72,9 +72,11 @@ impl Count {
     }
 }
 
+// ANCHOR: counting
 /// What a transaction does to count so many changes.
 pub(crate) fn counting(store: &Store, changes: usize) -> impl Iterator<Item = TxnOp> {
     (0..64_u8)
         .filter(move |number| (changes as u64 >> number) & 1 == 1)
         .map(|number| TxnOp::put(store.layout.count(number), Vec::new(), None))
 }
+// ANCHOR_END: counting

@@ -12,6 +12,7 @@ use logladder_engine::{
 };
 use tokio::task::JoinSet;
 
+use crate::commit::Commits;
 use crate::fault::Fault;
 use crate::layout::{LAYOUT_VERSION, Layout, value_of};
 use crate::members::Members;
@@ -28,6 +29,8 @@ const READS_AT_ONCE: usize = 64;
 pub struct Etcd {
     pub(crate) runtime: Runtime,
     pub(crate) store: Arc<Store>,
+    /// The sets that wait for a transaction.
+    pub(crate) commits: Arc<Commits>,
     /// The revisions that visits of this engine read at, and how many of them.
     pub(crate) pinned: Mutex<BTreeMap<i64, usize>>,
     /// Watches that were left where who follows the changes may go on.
@@ -49,7 +52,13 @@ impl Etcd {
         let store = Arc::new(Store { members, layout, options });
         let asked = Arc::clone(&store);
         runtime.wait(async move { check_version(&asked).await })??;
-        Ok(Self { runtime, store, pinned: Mutex::default(), tails: Mutex::default() })
+        Ok(Self {
+            runtime,
+            store,
+            commits: Arc::default(),
+            pinned: Mutex::default(),
+            tails: Mutex::default(),
+        })
     }
 
     /// Does the work on the runtime's thread.
@@ -140,10 +149,10 @@ impl Engine for Etcd {
         Ok(())
     }
 
+    /// In one transaction with the sets of other threads that came while one was under way.
     fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         self.store.check_entry(key, value)?;
-        self.write_txn(Txn::new().and_then(self.store.one_change(key, Some(value))))?;
-        Ok(())
+        self.set_together(key, value)
     }
 
     /// If it is there: what was never set, or is deleted already, is no change.

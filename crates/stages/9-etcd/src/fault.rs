@@ -17,6 +17,9 @@ pub(crate) enum Fault {
     NotDone(String),
     /// The answer was lost, or the member gave up on it: it may have been done, or still be.
     Unknown(String),
+    /// The members' quota is used up. The first write of which they say so may have been done: a member that finds it when
+    /// the write is due does it all the same, and says what it saw. Later ones are refused undone.
+    Full(String),
     /// The history that was asked for has been compacted away.
     Compacted,
     /// The answer was longer than this client takes.
@@ -39,6 +42,13 @@ const NOT_DONE: [&str; 5] = [
 /// How a refusal begins that a member has thought about: its own, and that of its library for a request that is too long.
 const SIGNED: [&str; 2] = ["etcdserver: ", "grpc: received message larger than max"];
 
+/// What members say of a transaction that holds too much. They look at it before anything else.
+const TOO_MUCH: [&str; 3] = [
+    "etcdserver: request is too large",
+    "etcdserver: too many operations in txn request",
+    "grpc: received message larger than max",
+];
+
 impl Fault {
     pub(crate) fn of(error: &ClientError) -> Self {
         match error {
@@ -59,6 +69,9 @@ impl Fault {
         }
         if said.starts_with("etcdserver: mvcc: required revision has been compacted") {
             return Self::Compacted;
+        }
+        if said.starts_with("etcdserver: mvcc: database space exceeded") {
+            return Self::Full(said.to_owned());
         }
         if said.contains("decoded message length too large") {
             return Self::TooLong;
@@ -90,10 +103,34 @@ impl Fault {
         }
     }
 
+    /// Whether a transaction was refused, before anything was done, for holding too much.
+    pub(crate) fn is_of_its_length(&self) -> bool {
+        match self {
+            Self::Refused(Error::Cluster { why }) => TOO_MUCH.iter().any(|text| why.starts_with(text)),
+            _ => false,
+        }
+    }
+
+    /// The same for another who waits for the same answer.
+    pub(crate) fn to_another(&self) -> Self {
+        match self {
+            Self::NotDone(why) => Self::NotDone(why.clone()),
+            Self::Unknown(why) => Self::Unknown(why.clone()),
+            Self::Full(why) => Self::Full(why.clone()),
+            Self::Compacted => Self::Compacted,
+            Self::TooLong => Self::TooLong,
+            Self::Refused(Error::Cluster { why }) => Self::Refused(Error::Cluster { why: why.clone() }),
+            Self::Refused(error) => Self::Refused(Error::Cluster { why: error.to_string() }),
+        }
+    }
+
     /// What happened, in a few words.
     pub(crate) fn why(self) -> String {
         match self {
-            Self::NotDone(why) | Self::Unknown(why) | Self::Refused(Error::Cluster { why }) => why,
+            Self::NotDone(why)
+            | Self::Unknown(why)
+            | Self::Full(why)
+            | Self::Refused(Error::Cluster { why }) => why,
             other => other.into_error().to_string(),
         }
     }
@@ -102,7 +139,7 @@ impl Fault {
     pub(crate) fn into_error(self) -> Error {
         match self {
             Self::NotDone(why) => Error::NoQuorum { why },
-            Self::Unknown(why) => Error::OutcomeUnknown { why },
+            Self::Unknown(why) | Self::Full(why) => Error::OutcomeUnknown { why },
             Self::Compacted => {
                 Error::Cluster { why: "the history was compacted while it was read".to_owned() }
             }
@@ -154,8 +191,11 @@ mod tests {
 
     #[test]
     fn what_a_member_refuses_was_not_done_and_what_breaks_on_the_way_may_have_been() {
-        let refused = fault(Status::resource_exhausted("etcdserver: mvcc: database space exceeded"));
+        let refused = fault(Status::invalid_argument("etcdserver: request is too large"));
         assert!(matches!(refused, Fault::Refused(Error::Cluster { .. })), "{refused:?}");
+        // It may have been done: whoever asked must know whether the cluster was full before.
+        let full = fault(Status::resource_exhausted("etcdserver: mvcc: database space exceeded"));
+        assert!(matches!(full.into_error(), Error::OutcomeUnknown { .. }));
         let no_leader = fault(Status::unavailable("etcdserver: no leader"));
         assert!(matches!(no_leader, Fault::NotDone(_)), "{no_leader:?}");
         for status in [

@@ -34,6 +34,11 @@
 //!
 //! Positions in the log of changes are counted in the same way, by a key that each write puts as well.
 //!
+//! # Writers at once
+//!
+//! A set is one transaction. Sets of several threads that come while one is under way go together into the next: *group
+//! commit*. A single writer waits for nobody.
+//!
 //! # Crash contract
 //!
 //! [`Durability::PowerLoss`], and more: a write is acknowledged when a majority of the members has it on its disks. It
@@ -52,7 +57,7 @@
 //! | [`Error::TooLarge`] | longer than a request may be, 1.5 MiB; nothing was sent | make it smaller |
 //! | [`Error::Compacted`] | changes that were asked for are compacted | read all, follow from there |
 //! | [`Error::Contended`] | `delete_all` only: others write that collection all the time | try again |
-//! | [`Error::Cluster`] | etcd refused for another reason, such as a full disk (`mvcc: database space exceeded`) | as it says |
+//! | [`Error::Cluster`] | etcd refused for another reason, such as a full quota (`mvcc: database space exceeded`) | as it says |
 //!
 //! Nothing that is not idempotent is sent twice. A write goes to another member only if the first one cannot have done it:
 //! nobody listened there, or it said that it has no leader. Reads go round until the deadline.
@@ -100,7 +105,7 @@
 
 mod atomic;
 mod collections;
-
+mod commit;
 mod count;
 mod engine;
 mod fault;

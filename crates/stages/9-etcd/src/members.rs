@@ -20,7 +20,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use etcd_client::{
@@ -103,6 +103,8 @@ pub(crate) struct Members {
     current: AtomicUsize,
     /// The number of elections that there had been when something was last answered.
     term: AtomicU64,
+    /// Whether the last write was answered with that their quota is used up.
+    are_full: AtomicBool,
     timeout: Duration,
     patience: Duration,
 }
@@ -143,6 +145,7 @@ impl Members {
             all,
             current: AtomicUsize::new(0),
             term: AtomicU64::new(0),
+            are_full: AtomicBool::new(false),
             timeout: options.timeout,
             patience: options.patience,
         }))
@@ -166,21 +169,47 @@ impl Members {
     where
         F: Future<Output = std::result::Result<T, etcd_client::Error>>,
     {
-        let deadline = Instant::now() + self.timeout;
+        self.ask_until(Instant::now() + self.timeout, kind, question).await
+    }
+
+    /// The same with a deadline of its own.
+    pub(crate) async fn ask_until<T: Answer, F>(
+        &self,
+        deadline: Instant,
+        kind: Kind,
+        question: impl Fn(Member) -> F,
+    ) -> std::result::Result<T, Fault>
+    where
+        F: Future<Output = std::result::Result<T, etcd_client::Error>>,
+    {
         let mut pause = PAUSE;
+        let were_full = self.are_full.load(Ordering::Relaxed);
         loop {
             let mut last = String::new();
             for _ in 0..self.all.len() {
                 let at = self.current.load(Ordering::Relaxed) % self.all.len();
                 let member = &self.all[at];
                 let fault = match self.answer(kind, member, deadline, &question).await {
-                    Ok(answer) => return Ok(answer),
+                    Ok(answer) => {
+                        if were_full && kind == Kind::Write {
+                            self.are_full.store(false, Ordering::Relaxed);
+                        }
+                        return Ok(answer);
+                    }
                     Err(fault) => fault,
                 };
                 let from = |why: String| format!("{}: {why}", member.endpoint);
                 last = match fault {
                     Fault::NotDone(why) => from(why),
                     Fault::Unknown(why) if kind == Kind::Read => from(why),
+                    // All of them knew it before this was asked.
+                    Fault::Full(why) if were_full => {
+                        return Err(Fault::Refused(Error::Cluster { why }));
+                    }
+                    Fault::Full(why) => {
+                        self.are_full.store(true, Ordering::Relaxed);
+                        return Err(Fault::Full(from(why)));
+                    }
                     // A write was answered by something that cannot be read.
                     Fault::TooLong if kind == Kind::Write => {
                         return Err(Fault::Unknown(from("an answer that is too long".to_owned())));

@@ -29,6 +29,11 @@ impl Runtime {
         Ok(Self { inner: Some(inner), handle })
     }
 
+    /// Where work can be left that nobody waits for here.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Does the work there and waits here.
     pub(crate) fn wait<T: Send + 'static>(
         &self,

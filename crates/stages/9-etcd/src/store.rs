@@ -1,6 +1,7 @@
 //! [`Store`]: what every call needs, in one place that the runtime's thread can hold as well.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use etcd_client::{GetOptions, GetResponse, Txn, TxnResponse};
 
@@ -37,10 +38,15 @@ impl Store {
 
     /// Does a transaction that writes. Where an answer is lost, that is told, and it is not tried again.
     pub(crate) async fn write(&self, txn: Txn) -> Result<TxnResponse, Fault> {
+        self.write_until(txn, Instant::now() + self.options.timeout).await
+    }
+
+    /// The same with a deadline of its own.
+    pub(crate) async fn write_until(&self, txn: Txn, deadline: Instant) -> Result<TxnResponse, Fault> {
         let ask = |mut member: Member| {
             let txn = txn.clone();
             async move { member.kv.txn(txn).await }
         };
-        self.members.ask(Kind::Write, ask).await
+        self.members.ask_until(deadline.into(), Kind::Write, ask).await
     }
 }

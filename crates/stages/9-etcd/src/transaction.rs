@@ -142,7 +142,13 @@ impl Store {
         MOST_COUNTERS * self.bytes_of(&[], &[])
     }
 
-    fn bytes_of(&self, key: &[u8], value: &[u8]) -> usize {
+    /// How many bytes the writes of a transaction may take.
+    pub(crate) fn room(&self) -> usize {
+        self.options.max_request_bytes.saturating_sub(self.envelope())
+    }
+
+    /// What a write takes in a request, at most.
+    pub(crate) fn bytes_of(&self, key: &[u8], value: &[u8]) -> usize {
         OVERHEAD + self.layout.overhead() + key.len() + value.len()
     }
 }

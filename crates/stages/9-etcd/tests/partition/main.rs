@@ -35,7 +35,7 @@ fn cluster_on(network: &Network) -> Vec<Server> {
         host: Network::host(number),
         ports: [2379, 2380],
     };
-    let members = Server::cluster_in(&(0..SIZE).map(place).collect::<Vec<_>>(), 200);
+    let members = Server::cluster_in(&(0..SIZE).map(place).collect::<Vec<_>>(), 200, &[]);
     for (number, member) in members.iter().enumerate() {
         network.on(number, || member.wait());
     }

@@ -59,18 +59,23 @@ impl Server {
         Self::cluster(1).remove(0)
     }
 
+    /// The same with more flags, each a name and what it is set to.
+    pub(crate) fn alone_with(flags: &[(&str, &str)]) -> Self {
+        Self::cluster_that_elects_after(1, 200, flags).remove(0)
+    }
+
     /// A cluster of so many, which does what it is asked.
     pub(crate) fn cluster(size: usize) -> Vec<Self> {
         // So that a test need not wait long for an election.
-        Self::cluster_that_elects_after(size, 200)
+        Self::cluster_that_elects_after(size, 200, &[])
     }
 
     /// The same, where a leader must be silent for longer before another one is elected: for tests that ask who leads.
     pub(crate) fn unhurried_cluster(size: usize) -> Vec<Self> {
-        Self::cluster_that_elects_after(size, 1000)
+        Self::cluster_that_elects_after(size, 1000, &[])
     }
 
-    fn cluster_that_elects_after(size: usize, millis: u64) -> Vec<Self> {
+    fn cluster_that_elects_after(size: usize, millis: u64, flags: &[(&str, &str)]) -> Vec<Self> {
         let ports = free_ports(size * 2);
         let place = |ports: &[u16]| Place {
             launcher: Vec::new(),
@@ -78,14 +83,14 @@ impl Server {
             ports: [ports[0], ports[1]],
         };
         let places: Vec<Place> = ports.chunks(2).map(place).collect();
-        let servers = Self::cluster_in(&places, millis);
+        let servers = Self::cluster_in(&places, millis, flags);
         servers.iter().for_each(Self::wait);
         servers
     }
 
     /// A cluster of one member in each of these places, where a leader must be silent for so long before another one is
-    /// elected. They have only been started.
-    pub(crate) fn cluster_in(places: &[Place], millis: u64) -> Vec<Self> {
+    /// elected, with more flags for each. They have only been started.
+    pub(crate) fn cluster_in(places: &[Place], millis: u64, flags: &[(&str, &str)]) -> Vec<Self> {
         let url = |place: &Place, port: usize| format!("http://{}:{}", place.host, place.ports[port]);
         let members: Vec<String> =
             places.iter().enumerate().map(|(number, place)| format!("m{number}={}", url(place, 1))).collect();
@@ -110,6 +115,7 @@ impl Server {
             let mut command = place.launcher.clone();
             command.push("etcd".to_owned());
             command.extend(pairs.into_iter().map(|(name, value)| format!("--{name}={value}")));
+            command.extend(flags.iter().map(|(name, value)| format!("--{name}={value}")));
             let (keeper, id) = run(&dir, &command);
             Self { keeper, id, dir, command, endpoint: client }
         };
