@@ -5,6 +5,7 @@
 //! cargo bench -p logladder-bench --bench workload                    everything, some two minutes
 //! cargo bench -p logladder-bench --bench workload -- learndb/        one preset
 //! cargo bench -p logladder-bench --bench workload -- scan-log        one engine
+//! cargo bench -p logladder-bench --bench workload -- --with mine     an engine of your own as well, in lab/mine
 //! cargo bench -p logladder-bench --bench workload -- --json          the report as JSON
 //! cargo bench -p logladder-bench --bench workload -- --test          shows that it works, measures nothing
 //! ```
@@ -13,12 +14,14 @@
 
 use std::env;
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use logladder::STAGES;
 use logladder_bench::tables::{self, Look};
 use logladder_bench::{Contestant, Job, Progress, Report, Runner, Workload, learndb, reports_folder};
+use logladder_lab::{Purpose, build, check_name};
 
 logladder_bench::counted_heap!(HEAP);
 
@@ -64,6 +67,7 @@ struct Arguments {
     mode: Mode,
     json: bool,
     filters: Vec<String>,
+    with: Vec<String>,
 }
 
 impl Arguments {
@@ -78,6 +82,7 @@ impl Arguments {
                 "--test" => (parsed.mode, chosen) = (Mode::Test, true),
                 "--list" => (parsed.mode, chosen) = (Mode::List, true),
                 "--json" => parsed.json = true,
+                "--with" => parsed.with.extend(arguments.next()),
                 option if OPTIONS_WITH_VALUE.contains(&option) => drop(arguments.next()),
                 option if option.starts_with('-') => {}
                 filter => parsed.filters.push(filter.to_owned()),
@@ -109,14 +114,22 @@ fn main() -> Result<ExitCode> {
     }
 
     let runner = Runner::new()?;
+    let learners = arguments.with.iter().map(|name| learner(name)).collect::<Result<Vec<_>>>()?;
     let mut report = Report::begin("workload");
     for preset in &presets {
         let wanted = |name: &&str| arguments.wants(&format!("workload/{}/{name}", preset.name));
         let engines: Vec<&str> = STAGES.iter().map(|stage| stage.name).filter(wanted).collect();
         let job = Job::Workload(preset.clone());
-        let part = runner.measure("workload", &engines, &[job], &mut |progress| show(&progress));
-        report.runs.extend(part.runs);
-        report.failures.extend(part.failures);
+        let jobs = [job];
+        let mut parts = vec![runner.measure("workload", &engines, &jobs, &mut |progress| show(&progress))];
+        for (name, program) in &learners {
+            let runner = runner.of_program(program);
+            parts.push(runner.measure("workload", &[name], &jobs, &mut |progress| show(&progress)));
+        }
+        for part in parts {
+            report.runs.extend(part.runs);
+            report.failures.extend(part.failures);
+        }
     }
     erase();
 
@@ -133,7 +146,7 @@ fn main() -> Result<ExitCode> {
             )?;
         }
     }
-    if arguments.mode == Mode::Bench && arguments.filters.is_empty() {
+    if arguments.mode == Mode::Bench && arguments.filters.is_empty() && arguments.with.is_empty() {
         let path = reports_folder().join("workload.json");
         report.save(&path)?;
         writeln!(std::io::stderr(), "the report is in {}", path.display())?;
@@ -142,6 +155,18 @@ fn main() -> Result<ExitCode> {
         writeln!(std::io::stderr(), "error: {failure}")?;
     }
     Ok(if report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the engine of that name in `lab`, and gives it with the program that measures it.
+fn learner(name: &str) -> Result<(String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("this workspace is gone")?;
+    check_name(name, &[])?;
+    let folder = root.join("lab").join(name);
+    if !folder.is_dir() {
+        bail!("there is no engine `{name}` in lab; make it: cargo xtask new {name}");
+    }
+    let program = build(root, &folder, name, Purpose::Measure)?;
+    Ok((name.to_owned(), program.with_context(|| format!("{name} does not compile"))?))
 }
 
 fn print(out: &mut impl Write, report: &Report) -> Result<()> {

@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::figures;
+use crate::page::escape;
 use crate::report::{Operation, Report, Run};
+use crate::scale::{self, Scale};
 use crate::tables::{by_workload, survives};
 
 /// What is drawn, with the class that gives it its colour.
@@ -40,16 +42,18 @@ text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:#24292f}\
 #[must_use]
 pub fn svg(report: &Report, workload: &str) -> Option<String> {
     let (_, groups) = by_workload(report).into_iter().find(|(name, _)| *name == workload)?;
-    let scale = Scale::of(report.runs.iter().filter(|run| run.workload == workload));
+    let drawn = report.runs.iter().filter(|run| run.workload == workload);
+    let speeds = drawn.flat_map(|run| DRAWN.iter().filter_map(|&(operation, _)| speed(run, operation)));
+    let scale = Scale::of(speeds);
     let mut body = String::new();
     let mut y = TOP;
     for (durability, runs) in groups {
         let heading = format!("an acknowledged write survives {}", survives(durability));
         text(&mut body, (16.0, y + 15.0), "quiet", "start", &heading);
         y += GROUP_HEADING;
-        scale.draw_lines(&mut body, y - 4.0, y + ROW * rows(&runs) - 8.0);
+        draw_lines(scale, &mut body, y - 4.0, y + ROW * rows(&runs) - 8.0);
         for run in runs {
-            row(&mut body, y, run, &scale);
+            row(&mut body, y, run, scale);
             y += ROW;
         }
     }
@@ -71,61 +75,29 @@ pub fn svg(report: &Report, workload: &str) -> Option<String> {
         &format!("Operations per second, workload {workload}"),
     );
     legend(&mut picture);
-    scale.label(&mut picture);
+    label_scale(scale, &mut picture);
     picture.push_str(&body);
     picture.push_str("</svg>\n");
     Some(picture)
 }
 
-/// Powers of ten that hold every speed.
-struct Scale {
-    lowest: i32,
-    highest: i32,
+/// How long the bar of a speed is.
+fn length(scale: Scale, speed: f64) -> f64 {
+    scale.part(speed) * (WIDTH - LEFT - RIGHT)
 }
 
-impl Scale {
-    #[allow(clippy::cast_possible_truncation)] // A rate has fewer than 20 digits.
-    fn of<'r>(runs: impl Iterator<Item = &'r Run>) -> Self {
-        let (mut low, mut high) = (f64::INFINITY, 0f64);
-        for run in runs {
-            for speed in DRAWN.iter().filter_map(|&(operation, _)| speed(run, operation)) {
-                (low, high) = (low.min(speed), high.max(speed));
-            }
-        }
-        // From the power below half the slowest, so that its bar has a length to see.
-        let lowest = (low.min(high).max(1e-3) / 2.0).log10().floor() as i32;
-        let highest = (high.max(1e-3).log10().ceil() as i32).max(lowest + 1);
-        Self { lowest, highest }
+fn draw_lines(scale: Scale, picture: &mut String, top: f64, bottom: f64) {
+    for (_, part) in scale.marks() {
+        let x = LEFT + part * (WIDTH - LEFT - RIGHT);
+        // Writing to a String cannot fail, here and below.
+        let _ = write!(picture, r#"<path class="grid" d="M{x:.1} {top:.1}V{bottom:.1}"/>"#);
     }
+}
 
-    fn length(&self, speed: f64) -> f64 {
-        let part = (speed.log10() - f64::from(self.lowest)) / f64::from(self.highest - self.lowest);
-        part.clamp(0.0, 1.0) * (WIDTH - LEFT - RIGHT)
-    }
-
-    fn place(&self, power: i32) -> f64 {
-        LEFT + self.length(10f64.powi(power))
-    }
-
-    fn draw_lines(&self, picture: &mut String, top: f64, bottom: f64) {
-        for power in self.lowest..=self.highest {
-            let x = self.place(power);
-            // Writing to a String cannot fail, here and below.
-            let _ = write!(picture, r#"<path class="grid" d="M{x:.1} {top:.1}V{bottom:.1}"/>"#);
-        }
-    }
-
-    fn label(&self, picture: &mut String) {
-        for power in self.lowest..=self.highest {
-            let x = self.place(power);
-            let label = match power {
-                9.. => format!("{}G", 10i32.pow(power.unsigned_abs().min(18) - 9)),
-                6..9 => format!("{}M", 10i32.pow(power.unsigned_abs() - 6)),
-                3..6 => format!("{}k", 10i32.pow(power.unsigned_abs() - 3)),
-                _ => format!("{}", 10f64.powi(power)),
-            };
-            text(picture, (x, TOP - 6.0), "quiet", "middle", &label);
-        }
+fn label_scale(scale: Scale, picture: &mut String) {
+    for (power, part) in scale.marks() {
+        let x = LEFT + part * (WIDTH - LEFT - RIGHT);
+        text(picture, (x, TOP - 6.0), "quiet", "middle", &scale::label(power));
     }
 }
 
@@ -134,13 +106,13 @@ fn rows(runs: &[&Run]) -> f64 {
     runs.len() as f64
 }
 
-fn row(body: &mut String, y: f64, run: &Run, scale: &Scale) {
+fn row(body: &mut String, y: f64, run: &Run, scale: Scale) {
     let number = run.number.map_or(String::new(), |number| format!("{number}  "));
     text(body, (LEFT - 10.0, y + BAR + 5.0), "name", "end", &format!("{number}{}", run.engine));
     let mut top = y;
     for (operation, class) in DRAWN {
         if let Some(speed) = speed(run, operation) {
-            let length = scale.length(speed).max(1.0);
+            let length = length(scale, speed).max(1.0);
             let _ = write!(
                 body,
                 r#"<rect class="{class}" x="{LEFT}" y="{top:.1}" width="{length:.1}" height="{BAR}" rx="2"/>"#
@@ -174,10 +146,6 @@ fn text(picture: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, wor
     );
 }
 
-fn escape(words: &str) -> String {
-    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 /// The words in lines that fit the width, broken after semicolons.
 fn wrap(words: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -207,8 +175,8 @@ mod tests {
         // In the legend, and for each engine.
         assert_eq!(picture.matches(r#"<rect class="set""#).count(), 4);
         let scale = Scale { lowest: 3, highest: 7 };
-        assert!(scale.length(1e6) > scale.length(1e5) && scale.length(1e3) < 1e-9);
-        assert!((scale.length(1e7) - (WIDTH - LEFT - RIGHT)).abs() < 1e-9);
+        assert!(length(scale, 1e6) > length(scale, 1e5) && length(scale, 1e3) < 1e-9);
+        assert!((length(scale, 1e7) - (WIDTH - LEFT - RIGHT)).abs() < 1e-9);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! - [`Crowd`] is what many threads do to it at once, with every latency.
 //! - A [`Report`] holds everything that was found out. [`tables`] and [`chart`] show it, [`learndb`] in the
 //!   form and beside the figures of the course that the ladder follows. A [`Sheet`] is a table that is kept with them,
-//!   for the book.
+//!   for the book; [`page`](mod@page) shows all of them in a browser.
 //!
 //! The rules: every value that is read is compared with what was stored, and an engine that answers wrongly
 //! has no figures ([`Failure::WrongValue`]). Everything is bounded in time, and what was cut off says so.
@@ -33,13 +33,16 @@ pub mod learndb;
 mod machine;
 mod memory;
 mod meter;
+pub mod page;
 mod progress;
 pub mod redis;
 pub mod report;
 mod runner;
+mod scale;
 mod sheet;
 mod spread;
 pub mod statistics;
+pub mod summary;
 pub mod tables;
 mod target;
 mod trial;

@@ -36,6 +36,13 @@ impl Runner {
         Ok(Self { program, scratch: reports_folder() })
     }
 
+    /// Lets the workers be another program, which calls [`worker_entry`](crate::worker_entry) as well: an engine that this
+    /// one does not know, such as a learner's, is then measured in the same way.
+    #[must_use]
+    pub fn of_program(&self, program: &Path) -> Self {
+        Self { program: program.to_path_buf(), scratch: self.scratch.clone() }
+    }
+
     /// Puts the stores into another folder, such as one on the disk that is to be measured.
     #[must_use]
     pub fn in_folder(mut self, scratch: &Path) -> Self {

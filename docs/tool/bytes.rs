@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use logladder::disk::RecordingDisk;
+use logladder::disk::{LOCK_FILE, RecordingDisk};
 use logladder::{Field, Stage, SyncPolicy};
+
+use crate::demo;
 
 /// What is done to the store: a key and its new value, or `None` to delete it.
 const SCRIPT: [(&[u8], Option<&[u8]>); 4] = [
@@ -45,6 +47,25 @@ pub(crate) fn dump(stage: &Stage) -> Result<String> {
     store.close()?;
 
     Ok(fields_of(stage, dir, disk.tree().files()))
+}
+
+/// Every file of a store of this stage in the middle of its work, field by field: after two sets, a delete and a sync.
+///
+/// # Errors
+///
+/// The engine refused.
+pub(crate) fn of_lesson(stage: &Stage) -> Result<String> {
+    let disk = RecordingDisk::new();
+    let store = demo::open(stage, &disk, SyncPolicy::Always)?;
+    store.set(b"name", b"anna")?;
+    store.set(b"city", b"Dhaka")?;
+    store.delete(b"name")?;
+    store.sync()?;
+    let tree = disk.tree();
+    drop(store);
+    // The lock file is the same in every stage, and has a page of its own.
+    let files = tree.files().filter(|(path, _)| !path.ends_with(LOCK_FILE));
+    Ok(fields_of(stage, Path::new(demo::DIR), files))
 }
 
 /// Every file of the store of this stage that is kept in `folder`, field by field.

@@ -14,13 +14,19 @@
 //! | `table FILE.rs` | the first table in the head of a source file; `table FILE.rs 2` is the second |
 //! | `example FILE.rs` | a source file without its head |
 //! | `example FILE.rs ANCHOR` | what stands in it between `ANCHOR: name` and `ANCHOR_END: name` |
+//! | `lesson-bytes STAGE` | the files of a store of which a lesson speaks: three writes, and a sync |
+//! | `crashes STAGE` | what a few operations leave after each crash, counted by opening every crash image |
+//! | `beside STAGE STAGE: COLUMN, …` | these stages in the figures of the last climb, as the README has them |
 //! | `stages` | the table of stages, with links |
 //! | `durability` | what each stage survives under each policy |
 //! | `bytes STAGE` | the files of a store after a few operations, field by field |
 //! | `bytes STAGE FOLDER` | the files of a store that is kept in a folder of the repository, field by field |
 //! | `text FILE` | a text file as it stands |
 //! | `two-primaries SCENARIO` | the trace of this scenario of the simulation; `survey COUNT` counts what made-up ones show |
+//! | `museum table` | the exhibits of the bug museum; `beyond` those that are not on the list |
+//! | `museum PART NAME` | the `patch`, the `trace`, the `bytes` or the `tests` of one exhibit |
 //! | `arithmetic NAME` | a table of what stands past stage 9, computed from assumptions |
+//! | `picked FILE.json NAME : TITLE : COLUMN & …` | some columns of such tables, of those whose title holds these words |
 //! | `results FILE.json NAME` | the tables of this name that a benchmark has written; `run` says what it ran where |
 //!
 //! Other names belong to other commands, which measure: see [`ELSEWHERE`].
@@ -31,11 +37,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use logladder::disk::{RealDisk, replace};
-use logladder::{STAGES, SyncPolicy};
+use logladder::{STAGES, Stage, SyncPolicy};
 use logladder_two_primaries::{Protocol, run, scenario, survey};
 
 use crate::pages::read;
-use crate::{Book, Fault, Page, bytes, includes, past_etcd, results, stages};
+use crate::{Book, Fault, Page, bytes, climb, crashes, includes, museum, past_etcd, results, stages};
 
 /// Blocks that another command fills with what it measured, so that there is nothing to compare them with.
 pub const ELSEWHERE: [&str; 2] = ["climb", "bench"];
@@ -156,22 +162,27 @@ fn content(book: &Book, page: &Page, what: &str) -> Result<Option<String>> {
                 anchor => includes::anchored(&source, anchor)
                     .with_context(|| format!("{path} has no anchor `{anchor}`"))?,
             };
-            format!("```rust,no_run\n{}\n```\n", code.trim())
+            format!("```rust,no_run\n{}\n```\n", without_indent(&code).trim())
         }
         "stages" => stages::table(page),
         "text" => format!("```text\n{}```\n", source()?),
         "two-primaries" => format!("```text\n{}```\n", simulated(argument)?),
+        "museum" => museum::block(argument)?,
         "arithmetic" => past_etcd::table(argument)?,
         "durability" => durability(),
         "bytes" => {
             let (name, folder) = argument.split_once(' ').unwrap_or((argument, ""));
-            let stage = logladder::stage(name).with_context(|| format!("no stage `{name}`"))?;
+            let stage = stage_named(name)?;
             let dump = match folder {
                 "" => bytes::dump(stage)?,
                 folder => bytes::dump_of_folder(stage, &book.root.join(folder))?,
             };
             format!("```text\n{dump}```\n")
         }
+        "lesson-bytes" => format!("```text\n{}```\n", bytes::of_lesson(stage_named(argument)?)?),
+        "crashes" => crashes::table(stage_named(argument)?)?,
+        "beside" => climb::beside(&book.root, argument)?,
+        "picked" => results::picked(&book.root, argument)?,
         "results" => {
             let (path, name) =
                 argument.split_once(' ').context("a block of results names a file and a table")?;
@@ -180,6 +191,21 @@ fn content(book: &Book, page: &Page, what: &str) -> Result<Option<String>> {
         _ => bail!("no such kind of block"),
     };
     Ok(Some(format!("\n\n{body}\n")))
+}
+
+fn stage_named(name: &str) -> Result<&'static Stage> {
+    logladder::stage(name).with_context(|| format!("no stage `{name}`"))
+}
+
+/// A piece of code as it would stand at the left margin, and without the marks of other anchors.
+fn without_indent(code: &str) -> String {
+    let is_mark = |line: &&str| line.trim_start().starts_with("// ANCHOR");
+    let lines: Vec<&str> = code.lines().filter(|line| !is_mark(line)).collect();
+    let indent_of = |line: &&&str| line.len() - line.trim_start().len();
+    let indent =
+        lines.iter().filter(|line| !line.trim().is_empty()).map(|line| indent_of(&line)).min().unwrap_or(0);
+    let cut: Vec<&str> = lines.iter().map(|line| line.get(indent..).unwrap_or("")).collect();
+    cut.join("\n")
 }
 
 /// The head of a source file: its `//!` comment, as Markdown.

@@ -20,8 +20,24 @@ pub const DESTINATION: &str = "docs/book";
 ///
 /// A page or the folder cannot be read or written.
 pub fn build(book: &Book, destination: &Path) -> Result<PathBuf> {
+    build_with(book, destination, None)
+}
+
+/// The same with pages that wait at a WebSocket of this name for the word `reload`.
+///
+/// # Errors
+///
+/// As [`build`].
+pub(crate) fn build_with_reload(book: &Book, destination: &Path, endpoint: &str) -> Result<PathBuf> {
+    build_with(book, destination, Some(endpoint))
+}
+
+fn build_with(book: &Book, destination: &Path, reload: Option<&str>) -> Result<PathBuf> {
     let destination = std::path::absolute(destination)?;
     let mut html = MDBook::load(book.root.join("docs"))?;
+    if let Some(endpoint) = reload {
+        html.config.set("output.html.live-reload-endpoint", endpoint)?;
+    }
     html.config.build.build_dir.clone_from(&destination);
     html.book.for_each_mut(|item| {
         if let BookItem::Chapter(chapter) = item

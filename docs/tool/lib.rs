@@ -2,7 +2,7 @@
 //!
 //! A book about code goes wrong in two ways: its links rot, and the code moves on. This package is the guard
 //! against both. [`html::build`] renders `docs/src` with the library behind mdBook, so that nothing has to be
-//! installed; [`check`] reads the pages as text and holds them against the repository:
+//! installed, and [`serve`] shows it while it is being written; [`check`] reads the pages as text and holds them against the repository:
 //!
 //! | module | what must hold |
 //! |---|---|
@@ -10,19 +10,28 @@
 //! | [`includes`] | every `{{#include}}` names a file and an anchor that are there |
 //! | [`generated`] | every block that is generated says what the code says now |
 //! | [`dependencies`] | the table of dependencies and the root `Cargo.toml` name the same packages |
-//! | [`mentions`] | every test named as `test: name` exists, and no figure of speed is typed by hand |
+//! | [`mentions`] | every test named as `test: name` exists, and every transcript is replayed by one |
+//! | [`figures`] | no figure of speed, time or comparison is typed by hand |
+//! | [`lessons`] | every lesson has the same parts, in the same order |
 //! | [`stages`] | every stage has a page, and every page a line in `SUMMARY.md` |
 
 mod bytes;
+mod climb;
+mod crashes;
+mod demo;
 pub mod dependencies;
+pub mod figures;
 pub mod generated;
 pub mod html;
 pub mod includes;
+pub mod lessons;
 pub mod links;
 pub mod mentions;
+mod museum;
 mod pages;
 mod past_etcd;
 mod results;
+pub mod serve;
 pub mod stages;
 
 use std::fmt;
@@ -66,6 +75,8 @@ pub fn check(book: &Book) -> anyhow::Result<Vec<Fault>> {
     faults.extend(generated::check(book)?);
     faults.extend(dependencies::check(book)?);
     faults.extend(mentions::check(book)?);
+    faults.extend(figures::check(book)?);
+    faults.extend(lessons::check(book));
     faults.extend(stages::check(book));
     faults.sort();
     Ok(faults)

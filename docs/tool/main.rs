@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use logladder_book::{Book, check, generated, html};
+use logladder_book::{Book, check, generated, html, serve};
 
 #[derive(Debug, Parser)]
 #[command(name = "logladder-book", about = "Builds the book and checks what it says")]
@@ -27,7 +27,13 @@ enum Command {
         #[arg(long)]
         dest: Option<PathBuf>,
     },
-    /// Say what in the pages is not so: links, includes, generated blocks, dependencies, names of tests
+    /// Build the book, serve it on this machine alone, and build it anew whenever a page changes
+    Serve {
+        /// The port; 0 takes any that is free
+        #[arg(long, default_value_t = 3000)]
+        port: u16,
+    },
+    /// Say what in the pages is not so: links, includes, generated blocks, lessons, figures, dependencies, names of tests
     Check,
     /// Write the generated blocks of the pages anew, from the code
     Refresh,
@@ -42,6 +48,10 @@ fn main() -> Result<ExitCode> {
             let first = html::build(&book, &dest.unwrap_or_else(|| book.root.join(html::DESTINATION)))?;
             println!("the book begins at {}", first.display());
             Ok(outcome)
+        }
+        Command::Serve { port } => {
+            serve::serve(&book.root, port)?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Check => report(&book),
         Command::Refresh => {

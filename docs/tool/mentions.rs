@@ -1,8 +1,7 @@
-//! What the pages mention: tests by their name, and figures of speed.
+//! What the pages mention: tests by their name, and what commands print.
 //!
-//! A test is mentioned as `test: its_name`, and must be a function of that name somewhere in the workspace. A
-//! figure of speed or size per unit is never typed by hand: it stands in a generated block, which says on
-//! which machine it was measured, or it does not stand.
+//! A test is mentioned as `test: its_name`, and must be a function of that name somewhere in the workspace. A block of
+//! `console` that shows what a command prints must be on a page that a test replays.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,21 +10,19 @@ use anyhow::Result;
 use pulldown_cmark::{Event, Parser};
 
 use crate::pages::{files_below, read};
-use crate::{Book, Fault, generated};
+use crate::{Book, Fault};
 
 /// The folders whose tests may be mentioned.
 const FOLDERS: [&str; 4] = ["crates", "benches", "docs/tool", "xtask"];
 
-/// Units that a measurement is given in. Limits of a format have others.
-const UNITS: [&str; 9] = ["ops/s", "ops/sec", "ns", "µs", "ms", "MB/s", "MiB/s", "GB/s", "times faster"];
-
-/// Every mention of a test that does not exist, and every figure that was typed.
+/// Every mention of a test that does not exist, and every transcript that no test replays.
 ///
 /// # Errors
 ///
 /// A source file could not be read.
 pub fn check(book: &Book) -> Result<Vec<Fault>> {
     let functions = functions(book)?;
+    let replayed = pages_replayed(book)?;
     let mut faults = Vec::new();
     for page in &book.pages {
         for (event, range) in Parser::new(&page.text).into_offset_iter() {
@@ -36,15 +33,46 @@ pub fn check(book: &Book) -> Result<Vec<Fault>> {
                 faults.push(Fault::new(page, range.start, format!("there is no test `{name}`")));
             }
         }
-        let blocks = generated::blocks(&page.text);
-        for (offset, figure) in figures(&page.text) {
-            if !blocks.iter().any(|block| block.content.contains(&offset)) {
-                let what = format!("`{figure}` is a figure typed by hand: leave it to a generated block");
+        let is_replayed =
+            page.path.file_name().is_some_and(|name| replayed.contains(&*name.to_string_lossy()));
+        for (offset, transcript) in transcripts(&page.text).filter(|_| !is_replayed) {
+            if transcript.lines().any(|line| !line.starts_with("$ ")) {
+                let what = "a transcript that no test replays: leave out what is printed, or let a test \
+                            replay the page, as crates/frontends/cli/tests/transcripts.rs does";
                 faults.push(Fault::new(page, offset, what));
             }
         }
     }
     Ok(faults)
+}
+
+/// The blocks of `console`, with their places.
+fn transcripts(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    const BEGIN: &str = "```console\n";
+    text.match_indices(BEGIN).map(|(offset, begin)| {
+        let inside = &text[offset + begin.len()..];
+        (offset, inside.split_once("```").map_or(inside, |(inside, _)| inside))
+    })
+}
+
+/// The names of the pages whose transcripts a test replays: it names the page, and compares by `snapbox`.
+fn pages_replayed(book: &Book) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for folder in FOLDERS.iter().filter(|folder| book.root.join(folder).is_dir()) {
+        for path in files_below(&book.root, Path::new(folder))? {
+            let is_test = path.components().any(|part| part.as_os_str() == "tests");
+            if is_test && path.extension().is_some_and(|extension| extension == "rs") {
+                let source = read(&book.root, &path)?;
+                if source.contains("assert_data_eq!") {
+                    let texts = source
+                        .split('"')
+                        .filter(|text| Path::new(text).extension().is_some_and(|kind| kind == "md"));
+                    names.extend(texts.filter_map(|text| text.rsplit('/').next()).map(str::to_owned));
+                }
+            }
+        }
+    }
+    Ok(names)
 }
 
 /// The name of every function of the workspace.
@@ -68,34 +96,9 @@ fn functions_of(source: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Numbers with a unit of measurement behind them.
-fn figures(text: &str) -> Vec<(usize, &str)> {
-    let is_of_number = |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | ',');
-    let mut figures = Vec::new();
-    for unit in UNITS {
-        for (offset, _) in text.match_indices(unit) {
-            let end = offset + unit.len();
-            let before = text[..offset].trim_end_matches([' ', '\u{a0}']);
-            let number = before.len() - before.trim_end_matches(is_of_number).len();
-            let is_whole_word = !text[end..].starts_with(|letter: char| letter.is_alphanumeric());
-            let is_number = before.ends_with(|letter: char| letter.is_ascii_digit());
-            if is_number && is_whole_word && number > 0 {
-                figures.push((before.len() - number, &text[before.len() - number..end]));
-            }
-        }
-    }
-    figures
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_number_with_a_unit_of_time_is_a_figure_and_a_limit_is_not() {
-        let found = figures("It takes 1,200 ns, or 3.5µs; keys have 65,535 bytes, 4 nsx, in ms and 5 files.");
-        assert_eq!(found, [(9, "1,200 ns"), (22, "3.5µs")]);
-    }
 
     #[test]
     fn a_function_is_found_by_its_whole_name() {

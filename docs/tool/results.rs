@@ -47,7 +47,57 @@ pub(crate) fn markdown(root: &Path, path: &str, name: &str) -> Result<String> {
     Ok(tables.join("\n"))
 }
 
+/// `FILE NAME : TITLE : COLUMN & COLUMN … [: ROW]`: of the tables of this name whose title holds `TITLE`, these columns and
+/// the first one; of the rows, those whose first cell holds `ROW`. Tables of different durability stay apart.
+///
+/// # Errors
+///
+/// The file is not there, or holds no such table or column.
+pub(crate) fn picked(root: &Path, argument: &str) -> Result<String> {
+    let parts: Vec<&str> = argument.split(" : ").collect();
+    let (source, title, columns, row) = match parts[..] {
+        [source, title, columns] => (source, title, columns, ""),
+        [source, title, columns, row] => (source, title, columns, row),
+        _ => bail!("what is picked is named as `FILE NAME : TITLE : COLUMN & COLUMN`, and perhaps ` : ROW`"),
+    };
+    let (path, name) = source.split_once(' ').context("a file and a table are named")?;
+    let text = read(root, Path::new(path))?;
+    let results: Results = serde_json::from_str(&text).with_context(|| format!("{path} holds no results"))?;
+    let columns: Vec<&str> = columns.split(" & ").map(str::trim).collect();
+    let mut tables = Vec::new();
+    for table in results.tables.iter().filter(|table| table.name == name && table.title.contains(title)) {
+        let mut picked = table.with_columns(&columns)?;
+        picked.rows.retain(|cells| cells.first().is_some_and(|cell| cell.contains(row)));
+        if !picked.rows.is_empty() {
+            tables.push(picked.markdown());
+        }
+    }
+    if tables.is_empty() {
+        bail!("{path} has no table `{name}` about `{title}`");
+    }
+    Ok(tables.join("\n"))
+}
+
 impl Table {
+    /// The first column, and these.
+    fn with_columns(&self, columns: &[&str]) -> Result<Self> {
+        let mut places = vec![0];
+        for column in columns {
+            let place = self.headings.iter().position(|heading| heading == column);
+            places.push(place.with_context(|| format!("`{}` has no column `{column}`", self.title))?);
+        }
+        let of = |cells: &[String]| -> Vec<String> {
+            places.iter().map(|&place| cells.get(place).cloned().unwrap_or_default()).collect()
+        };
+        Ok(Self {
+            name: self.name.clone(),
+            title: self.title.clone(),
+            headings: of(&self.headings),
+            right: places.iter().map(|&place| self.right.get(place).copied().unwrap_or(false)).collect(),
+            rows: self.rows.iter().map(|row| of(row)).collect(),
+        })
+    }
+
     fn markdown(&self) -> String {
         let row = |cells: &[String]| {
             let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();
@@ -98,6 +148,18 @@ mod tests {
             of("a").unwrap(),
             "First:\n\n| x | y |\n|---|--:|\n| one\\|two | 2 \\<b> |\n\nSecond:\n\n| z |\n|---|\n"
         );
+        let picked = |argument| picked(root.path(), argument);
+        assert_eq!(
+            picked("results.json a : First : y").unwrap(),
+            "First:\n\n| x | y |\n|---|--:|\n| one\\|two | 2 \\<b> |\n"
+        );
+        assert_eq!(
+            picked("results.json a : First : y : one").unwrap(),
+            picked("results.json a : First : y").unwrap()
+        );
+        assert!(picked("results.json a : First : y : three").is_err());
+        assert!(picked("results.json a : First : z").unwrap_err().to_string().contains("no column `z`"));
+        assert!(picked("results.json a : Third : y").unwrap_err().to_string().contains("about `Third`"));
         assert!(of("b").unwrap_err().to_string().contains("no table `b`"));
         assert!(markdown(root.path(), "absent.json", "a").is_err());
     }

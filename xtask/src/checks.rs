@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 
 use crate::style::{BAD, GOOD, HEADING};
 
@@ -110,7 +111,7 @@ struct Tool {
     without: &'static str,
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 10] = [
     Tool {
         name: "strace",
         arguments: &["--version"],
@@ -167,6 +168,20 @@ const TOOLS: [Tool; 8] = [
         needed_for: "the bench `redis`, which measures beside it",
         without: "the bench `redis` will fail",
     },
+    Tool {
+        name: "chromium",
+        arguments: &["--version"],
+        package: "chromium",
+        needed_for: "the test that clicks through the live view",
+        without: "nobody clicks through the live view",
+    },
+    Tool {
+        name: "chromedriver",
+        arguments: &["--version"],
+        package: "chromium-driver",
+        needed_for: "the test that clicks through the live view",
+        without: "nobody clicks through the live view",
+    },
 ];
 
 /// Installs tools that are missing where that is simple: on Debian and its kin, as root or by `sudo` without a
@@ -211,8 +226,30 @@ fn has(tool: &str, arguments: &[&str]) -> bool {
     Command::new(tool).args(arguments).output().is_ok_and(|output| output.status.success())
 }
 
-/// Builds the book.
-pub(crate) fn book() -> Result<()> {
+/// What `cargo xtask book` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Book {
+    /// Serve it at an address of this machine, and follow its pages, until interrupted
+    #[arg(long)]
+    serve: bool,
+    /// The port to serve it at; 0 takes any that is free
+    #[arg(long, requires = "serve", default_value_t = 3000)]
+    port: u16,
+}
+
+impl Book {
+    /// Builds the book, or serves it.
+    pub(crate) fn run(&self) -> Result<()> {
+        if !self.serve {
+            return book();
+        }
+        let port = self.port.to_string();
+        cargo(&["run", "--release", "--package", "logladder-book", "--", "serve", "--port", &port], &[])
+    }
+}
+
+/// Builds the book, and checks what it says.
+fn book() -> Result<()> {
     cargo(&["run", "--release", "--package", "logladder-book", "--", "build"], &[])
 }
 

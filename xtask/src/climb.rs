@@ -12,6 +12,7 @@ use logladder_bench::input::{FileSource, Format, Records, Source};
 use logladder_bench::tables::{self, Look};
 use logladder_bench::{Contestant, Job, Progress, Report, Runner, SEED, reports_folder, worker_entry};
 
+use crate::lab::Learner;
 use crate::style::{DEED, HEADING, QUIET};
 
 // The allocator of this whole program, so that a worker can say how much memory its engine holds.
@@ -26,6 +27,9 @@ pub(crate) struct Climb {
     /// Only this stage, by number or by name; may be given more than once
     #[arg(long = "stage", value_name = "STAGE")]
     stages: Vec<String>,
+    /// Beside the stages, an engine of your own, made by `cargo xtask new`; may be given more than once
+    #[arg(long = "with", value_name = "NAME")]
+    with: Vec<String>,
     /// Your own data: JSON Lines, CSV, or lines of `key<TAB>value` [default: Unicode's character names]
     #[arg(long, value_name = "FILE")]
     input: Option<PathBuf>,
@@ -74,15 +78,21 @@ impl Climb {
     /// Climbs, prints what was found, and keeps it for `cargo xtask report`.
     pub(crate) fn run(&self) -> Result<()> {
         let stages = find_all(&self.stages)?;
+        let learners = self.with.iter().map(|name| Learner::build(name)).collect::<Result<Vec<_>>>()?;
         let source = self.source()?;
         // The workers read it themselves; reading it here names a bad line before anything is measured.
         let records = source.read()?;
         if !self.json {
             announce(&records);
         }
-        let plan = Plan::within(Duration::from_secs(self.seconds), stages.len(), SEED);
-        let report = measure(&stages, &Job::Climb { source, plan })?;
-        let path = report_path();
+        let engines = stages.len() + learners.len();
+        let plan = Plan::within(Duration::from_secs(self.seconds), engines, SEED);
+        let report = measure_with(&stages, &learners, &Job::Climb { source, plan })?;
+        // The report of the stages alone is the one that README.md and the book are written from.
+        let path = match self.with.as_slice() {
+            [] => report_path(),
+            with => reports_folder().join(format!("climb-with-{}.json", with.join("-"))),
+        };
         report.save(&path)?;
         if self.json {
             println!("{}", report.to_json()?);
@@ -90,10 +100,14 @@ impl Climb {
             print!("\n{}", tables::all(&report, Look::of_stdout()));
             print_ladder(&stages);
             println!("\nWritten to {}", shown(&path));
-            println!("Next: cargo xtask stage {}", stages.first().map_or(1, |stage| stage.number));
+            let next = match self.with.first() {
+                Some(name) => format!("check {name}"),
+                None => format!("stage {}", stages.first().map_or(1, |stage| stage.number)),
+            };
+            println!("Next: cargo xtask {next}");
         }
         if !report.failures.is_empty() {
-            bail!("{} of {} stages failed", report.failures.len(), stages.len());
+            bail!("{} of {engines} engines failed", report.failures.len());
         }
         Ok(())
     }
@@ -116,14 +130,24 @@ impl Climb {
 
 /// Measures the stages one after the other, with a bar for each on a terminal.
 pub(crate) fn measure(stages: &[&Stage], job: &Job) -> Result<Report> {
+    measure_with(stages, &[], job)
+}
+
+/// The same, and then engines that this program does not know.
+fn measure_with(stages: &[&Stage], learners: &[Learner], job: &Job) -> Result<Report> {
     let runner = Runner::new()?;
     let mut report = Report::begin(job.name());
     // Draws nothing if standard error is not a terminal.
     let bars = MultiProgress::new();
-    for stage in stages {
+    let ours = stages.iter().map(|stage| (format!("{} {}", stage.number, stage.name), stage.name, &runner));
+    let runners: Vec<Runner> = learners.iter().map(|learner| runner.of_program(&learner.program)).collect();
+    let theirs = learners.iter().zip(&runners);
+    let theirs =
+        theirs.map(|(learner, runner)| (format!("  {}", learner.name), learner.name.as_str(), runner));
+    for (label, name, runner) in ours.chain(theirs) {
         let bar = bars.add(ProgressBar::new(BAR).with_style(bar_style()?));
-        bar.set_prefix(format!("{} {}", stage.number, stage.name));
-        match runner.run(stage.name, job, &mut |progress| show(&bar, &progress)) {
+        bar.set_prefix(label);
+        match runner.run(name, job, &mut |progress| show(&bar, &progress)) {
             Ok(run) => {
                 bar.set_position(BAR);
                 bar.finish_with_message(format!("{} values checked", run.values_checked));

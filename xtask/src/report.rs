@@ -1,48 +1,86 @@
-//! `cargo xtask report`: the figures of the last climb, written into the README, the book and a chart. No
-//! figure in the documentation is typed by hand.
+//! `cargo xtask report`: the figures of the last climb, written into the README, the book and a chart; and every figure
+//! that was kept, as one page for a browser. No figure in the documentation is typed by hand.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use logladder::SyncPolicy;
 use logladder::disk::{RealDisk, replace};
+use logladder_bench::page::{Sources, page};
 use logladder_bench::report::{Operation, Report as Figures, Run};
 use logladder_bench::tables::{by_workload, survives};
-use logladder_bench::{chart, figures};
+use logladder_bench::{Sheet, chart, figures, reports_folder, save, summary};
 
 use crate::climb::{report_path, shown};
 
-/// What `cargo xtask report` takes: nothing.
+/// What `cargo xtask report` takes.
 #[derive(Debug, Args)]
-pub(crate) struct Report {}
+pub(crate) struct Report {
+    /// Only the page for a browser, from the figures that are kept in docs/results
+    #[arg(long)]
+    page: bool,
+}
 
 /// The files with a block for the figures.
 const PAGES: [&str; 2] = ["README.md", "docs/src/measuring.md"];
 /// The chart that they show.
 const CHART: &str = "docs/src/img/climb.svg";
+/// Where figures are kept.
+const RESULTS: &str = "docs/results";
 
 const BEGIN: &str = "<!-- generated: climb -->\n";
 const END: &str = "<!-- end -->";
 
 impl Report {
     /// Writes them.
-    #[allow(clippy::unused_self, reason = "every command has the same shape")]
     pub(crate) fn run(&self) -> Result<()> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace has a folder")?;
-        let report = Figures::load(&report_path()).context("run `cargo xtask climb` first")?;
-        let block = markdown(&report);
-        let chart = chart::svg(&report, "climb").context("the report holds no climb")?;
-        write(&root.join(CHART), &chart)?;
-        for page in PAGES {
-            let path = root.join(page);
-            let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {page}"))?;
-            write(&path, &with_block(&text, &block).with_context(|| format!("in {page}"))?)?;
+        if !self.page {
+            keep(root, "climb", &report_path(), summary::of_climb)?;
+            keep(root, "seeds", &reports_folder().join("workload.json"), summary::of_seeds)?;
+            write_climb(root)?;
         }
-        Ok(())
+        let html = page(&Sources::read(&root.join(RESULTS))?);
+        // Beside the folder of reports: in target, wherever that is.
+        write(&reports_folder().with_file_name("report.html"), &html)
     }
+}
+
+/// Where the kept figures of this name lie.
+fn kept(root: &Path, name: &str) -> PathBuf {
+    root.join(RESULTS).join(name).with_extension("json")
+}
+
+/// Keeps what was measured last, if there is any: the report whole, and its tables.
+fn keep(root: &Path, name: &str, last: &Path, tables: fn(&Figures) -> Vec<Sheet>) -> Result<()> {
+    if !last.is_file() {
+        return Ok(());
+    }
+    let report = Figures::load(last)?;
+    if !report.machine.optimised {
+        bail!("{} was measured without optimisation: its figures say nothing", shown(last));
+    }
+    let path = kept(root, name);
+    save(&path, &format!("{}, {}.", report.machine, report.date), &tables(&report), &report)?;
+    println!("wrote {}", shown(&path));
+    Ok(())
+}
+
+/// Writes the figures of the kept climb into the pages, and its chart.
+fn write_climb(root: &Path) -> Result<()> {
+    let report = Figures::load(&kept(root, "climb")).context("run `cargo xtask climb` first")?;
+    let block = markdown(&report);
+    let chart = chart::svg(&report, "climb").context("the report holds no climb")?;
+    write(&root.join(CHART), &chart)?;
+    for page in PAGES {
+        let path = root.join(page);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {page}"))?;
+        write(&path, &with_block(&text, &block).with_context(|| format!("in {page}"))?)?;
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -52,7 +52,7 @@ impl Schemathesis {
         }
         fs::create_dir_all(folder)?;
         let log = folder.join("log");
-        let mut server = Server::start(stage, arguments, &folder.join("store"), &log)?;
+        let mut server = Server::start(stage, arguments, folder, &log)?;
         let settings = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemathesis.toml");
         let asked = Command::new(program)
             .arg("--config-file")
@@ -81,12 +81,13 @@ struct Server {
 
 impl Server {
     #[allow(clippy::disallowed_methods, reason = "a log of a test is no part of a store")]
-    fn start(stage: &str, arguments: &[&str], store: &Path, log: &Path) -> Result<Self> {
+    fn start(stage: &str, arguments: &[&str], folder: &Path, log: &Path) -> Result<Self> {
         let mut process = Command::new(command()?)
             .args(["--stage", stage, "--sync", "never", "--dir"])
-            .arg(store)
+            .arg(folder.join("store"))
             .args(arguments)
-            .args(["serve", "--addr", "127.0.0.1:0", "--log", "warn"])
+            .args(["serve", "--addr", "127.0.0.1:0", "--log", "warn", "--backups"])
+            .arg(folder.join("backups"))
             .stdout(Stdio::piped())
             .stderr(File::create(log)?)
             .spawn()

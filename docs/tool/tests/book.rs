@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 
 use logladder::SyncPolicy;
 use logladder::disk::{RealDisk, replace};
-use logladder_book::{Book, Fault, dependencies, generated, html, includes, links, mentions, stages};
+use logladder_book::{
+    Book, Fault, dependencies, figures, generated, html, includes, lessons, links, mentions, stages,
+};
 
 fn book() -> Book {
     Book::of_this_repository().unwrap()
@@ -41,6 +43,12 @@ fn the_table_of_dependencies_and_the_manifest_name_the_same_packages() {
 #[test]
 fn every_test_that_is_mentioned_exists_and_no_figure_is_typed_by_hand() {
     assert_none(&mentions::check(&book()).unwrap());
+    assert_none(&figures::check(&book()).unwrap());
+}
+
+#[test]
+fn every_lesson_has_the_same_parts_in_the_same_order() {
+    assert_none(&lessons::check(&book()));
 }
 
 #[test]
@@ -120,11 +128,28 @@ fn includes_of_nothing_are_found() {
 #[test]
 fn tests_that_do_not_exist_typed_figures_and_unlisted_pages_are_found() {
     let (_root, book) = sample("`test: no_such_test` took 3 ms.\n");
-    assert_eq!(mentions::check(&book).unwrap().len(), 2);
+    let mention = mentions::check(&book).unwrap();
+    assert!(mention.len() == 1 && mention[0].what.contains("no test `no_such_test`"), "{mention:?}");
+    let figure = figures::check(&book).unwrap();
+    assert!(figure.len() == 1 && figure[0].what.contains("`3 ms` is a figure"), "{figure:?}");
     assert!(stages::check(&book).iter().any(|fault| fault.what.contains("it is not there")));
     let summary = logladder_book::Page { path: "docs/src/SUMMARY.md".into(), text: String::new() };
     let book = Book { pages: vec![book.pages[0].clone(), summary], ..book };
     let faults = stages::check(&book);
     assert!(faults.iter().any(|fault| fault.what.contains("does not list this page")), "{faults:?}");
     assert!(faults.iter().any(|fault| fault.what.contains("docs/src/stages/1-memory.md")), "{faults:?}");
+}
+
+#[test]
+fn a_transcript_that_no_test_replays_is_found_and_commands_alone_are_none() {
+    let (root, book) = sample("```console\n$ a\n$ b\n```\n\n```console\n$ a\nprinted\n```\n");
+    let found: Vec<String> = mentions::check(&book).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("docs/src/page.md:6: a transcript that no test replays"), "{found:?}");
+    // A test that names the page and compares it.
+    let tests = root.path().join("crates/a/tests");
+    std::fs::create_dir_all(&tests).unwrap();
+    let test = b"fn f() { assert_data_eq!(now, page(\"page.md\")); }\n";
+    replace(&*RealDisk::shared(), &tests.join("t.rs"), &[test], SyncPolicy::Never).unwrap();
+    assert_eq!(mentions::check(&book).unwrap(), []);
 }

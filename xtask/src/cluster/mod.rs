@@ -71,11 +71,15 @@ impl Cluster {
     }
 
     fn run_built(&self, how: Build) -> Result<()> {
-        if !has_protoc() || !has_etcd() {
-            bail!(
-                "this needs etcd, and protoc with its files; as root: `apt-get update && apt-get install etcd-server \
-                 protobuf-compiler libprotobuf-dev`"
-            );
+        for (is_there, what, packages) in [
+            (has_etcd(), "etcd", "etcd-server"),
+            (has_protoc(), "protoc with its files, to build stage 9", "protobuf-compiler libprotobuf-dev"),
+        ] {
+            if !is_there {
+                bail!(
+                    "this needs {what}, which is not there. On Debian and its kin, as root: `apt-get update && apt-get install {packages}`"
+                );
+            }
         }
         let ports = server_ports(self.port)?;
         let program = build(how)?;

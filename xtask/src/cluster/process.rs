@@ -48,6 +48,13 @@ impl Process {
         let mut keeper = Command::new("sh");
         keeper.args(["-c", KEEPER, "keeper"]).arg(log).arg(program).args(arguments);
         keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // What the environment says is about the user's own stores and clusters: a token, endpoints, a name of a node.
+        for (name, _) in std::env::vars_os() {
+            let is_theirs = |name: &str| name.starts_with("ETCD_") || name.starts_with("LOGLADDER_");
+            if name.to_str().is_some_and(is_theirs) {
+                keeper.env_remove(name);
+            }
+        }
         // Ctrl-C is for us, and the end of the others is up to us.
         keeper.process_group(0);
         let mut keeper = keeper.spawn().with_context(|| format!("cannot start {}", program.display()))?;

@@ -1,5 +1,6 @@
 //! [`Timeline`]: what was seen, and when. For people a line of text, for programs a line of JSON.
 
+use std::io::Write;
 use std::time::Instant;
 
 use anstyle::Style;
@@ -27,7 +28,7 @@ impl Timeline {
     /// Something that is not part of the time: a heading, a summary. Programs have it as events.
     pub(crate) fn text(&self, text: &str) {
         if !self.is_json {
-            anstream::println!("{text}");
+            print(text);
         }
     }
 
@@ -35,7 +36,7 @@ impl Timeline {
     pub(crate) fn result(&self, event: &str, mut fields: Value) {
         if self.is_json {
             fields["event"] = event.into();
-            println!("{fields}");
+            print(&fields.to_string());
         }
     }
 
@@ -51,9 +52,14 @@ impl Timeline {
             fields["event"] = event.into();
             // To the millisecond: more is not known.
             fields["seconds"] = json!((seconds * 1e3).round() / 1e3);
-            println!("{fields}");
+            print(&fields.to_string());
         } else {
-            anstream::println!("  {QUIET}{seconds:>8.3} s{QUIET:#}  {style}{event:<8}{style:#}  {text}");
+            print(&format!("  {QUIET}{seconds:>8.3} s{QUIET:#}  {style}{event:<8}{style:#}  {text}"));
         }
     }
+}
+
+fn print(line: &str) {
+    // Who read it may be gone, as behind `| head`. The exit code still says how it went.
+    let _ = writeln!(anstream::stdout(), "{line}");
 }

@@ -1,9 +1,24 @@
 //! `cargo xtask stage N`: one stage, from the operation to the bytes, the contract and the figures.
+//!
+//! Without a question it shows everything. Asked for one thing, it shows that alone, and more of it: questions to think
+//! about first ([`predict`]), the bytes ([`bytes`]), what crashes leave ([`crash`]), the figures ([`figures`]), or what
+//! changed since another stage ([`difference`]).
 
 mod bytes;
+mod changes;
+mod code;
 mod contract;
+mod cost;
+mod crash;
+mod difference;
 mod figures;
+mod lesson;
+mod paint;
+mod predict;
 mod trace;
+mod watched_reads;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
@@ -14,6 +29,8 @@ use crate::style::{HEADING, QUIET};
 
 /// What `cargo xtask stage` takes.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[command(group(clap::ArgGroup::new("one thing").multiple(false)))]
 pub(crate) struct Stage {
     /// The stage, by number or by name: 4, or scan-log
     #[arg(value_name = "STAGE")]
@@ -24,43 +41,113 @@ pub(crate) struct Stage {
     /// Leave out the crash images of the contract, which take many minutes in the upper stages
     #[arg(long)]
     no_crashes: bool,
+    /// Ask a few questions on the stage before it is shown; in a pipe, print them and then the answers
+    #[arg(long, group = "one thing")]
+    predict: bool,
+    /// Only the bytes: what each operation changes of the files, and every byte by its name
+    #[arg(long, group = "one thing")]
+    bytes: bool,
+    /// Only crashes: the last write cut at each byte, unsynced writes dropped, a real process killed
+    #[arg(long, group = "one thing")]
+    crash: bool,
+    /// Only the figures, beside the stage below
+    #[arg(long, group = "one thing")]
+    bench: bool,
+    /// Only what changed since this stage: code, capabilities, what an operation costs, figures
+    #[arg(long, value_name = "STAGE", group = "one thing")]
+    diff: Option<String>,
+    /// Print what --bytes, --crash, --bench or --diff found as JSON
+    #[arg(long, requires = "one thing", conflicts_with = "predict")]
+    json: bool,
+    /// Write to a store in this folder until this process is killed: what `--crash` starts
+    #[arg(long, hide = true, value_name = "FOLDER", requires = "policy")]
+    write_until_killed: Option<PathBuf>,
+    /// How often that one syncs
+    #[arg(long, hide = true)]
+    policy: Option<String>,
 }
 
 impl Stage {
     /// Shows the stage.
     pub(crate) fn run(&self) -> Result<()> {
         let stage = find(&self.which)?;
-        anstream::println!("{HEADING}Stage {}: {}{HEADING:#} — {}", stage.number, stage.name, stage.summary);
-        println!("  fixes:  {}", stage.fixes);
-        println!("  hurts:  {}", stage.hurts);
-        println!("  an acknowledged set survives: {}", survives(stage));
+        if let (Some(folder), Some(policy)) = (&self.write_until_killed, &self.policy) {
+            return crash::killed::write_until_killed(stage, folder, policy);
+        }
+        if self.json {
+            return self.print_json(stage);
+        }
+        print_head(stage);
+        if self.predict {
+            predict::run(stage)?;
+            println!("\nNext: cargo xtask stage {}", stage.number);
+        } else if self.bytes {
+            bytes::print_lesson(stage, &lesson::perform(stage)?);
+        } else if self.crash {
+            crash::run(stage)?.print()?;
+        } else if self.bench {
+            figures::print(&figures::with_the_one_below(stage))?;
+        } else if let Some(other) = &self.diff {
+            difference::between(find(other)?, stage, self.quick)?.print()?;
+        } else {
+            self.print_all(stage)?;
+        }
+        Ok(())
+    }
 
+    fn print_json(&self, stage: &'static logladder::Stage) -> Result<()> {
+        if self.bytes {
+            println!("{}", bytes::json(stage, &lesson::perform(stage)?)?);
+        } else if self.crash {
+            let crashes = crash::run(stage)?;
+            println!("{}", serde_json::to_string_pretty(&crashes)?);
+            crashes.verdict()?;
+        } else if self.bench {
+            let report = figures::measured(&figures::with_the_one_below(stage))?;
+            println!("{}", report.to_json()?);
+            figures::verdict(&report)?;
+        } else if let Some(other) = &self.diff {
+            let difference = difference::between(find(other)?, stage, self.quick)?;
+            println!("{}", serde_json::to_string_pretty(&difference)?);
+        }
+        Ok(())
+    }
+
+    fn print_all(&self, stage: &'static logladder::Stage) -> Result<()> {
         anstream::println!(
-            "\n{HEADING}Operations{HEADING:#}, and what each does to the disk {QUIET}(every write synced){QUIET:#}"
+            "{HEADING}Operations{HEADING:#}, and what each does to the disk {QUIET}(every write synced){QUIET:#}"
         );
-        let tree = trace::run(stage)?;
+        let performed = lesson::perform(stage)?;
+        trace::print(&performed);
 
         anstream::println!("\n{HEADING}The bytes on the disk{HEADING:#} after them");
-        if tree.files().next().is_none() {
-            println!("\n  none: this stage has no file");
+        if let Some(last) = performed.last() {
+            bytes::print(stage, &last.after, &mut paint::Paint::default());
         }
-        bytes::print(stage, &tree);
 
         if !self.quick {
             anstream::println!("\n{HEADING}The contract{HEADING:#}");
             let kept = contract::run(stage, !self.no_crashes);
             anstream::println!("\n{HEADING}The figures{HEADING:#}, beside the stage below");
-            figures::print(stage)?;
+            figures::print(&figures::with_the_one_below(stage))?;
             kept?;
         }
         let place = format!("{}-{}", stage.number, stage.name);
         println!("\nThe code: crates/stages/{place}   The lesson: docs/src/stages/{place}.md");
+        println!("More of it: --predict, --bytes, --crash, --bench, --diff STAGE");
         match STAGES.iter().find(|next| next.number > stage.number) {
             Some(next) => println!("Next: cargo xtask stage {}", next.number),
             None => println!("Next: cargo xtask climb"),
         }
         Ok(())
     }
+}
+
+fn print_head(stage: &logladder::Stage) {
+    anstream::println!("{HEADING}Stage {}: {}{HEADING:#} — {}", stage.number, stage.name, stage.summary);
+    println!("  fixes:  {}", stage.fixes);
+    println!("  hurts:  {}", stage.hurts);
+    println!("  an acknowledged set survives: {}\n", survives(stage));
 }
 
 fn survives(stage: &logladder::Stage) -> String {

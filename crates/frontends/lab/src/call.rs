@@ -1,0 +1,53 @@
+//! [`Call`]: what can be asked of an engine, as far as a step of a starter can be about it.
+
+use std::fmt;
+
+/// What a check asks of an engine, and a step of a starter answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Call {
+    /// Open a store that is not there yet.
+    Open,
+    /// Open one that was there before.
+    Reopen,
+    /// Set a key.
+    Set,
+    /// Get a value, in any of the ways there are.
+    Get,
+    /// Delete a key.
+    Delete,
+    /// Ask for sizes and counts.
+    Stats,
+    /// Visit every key.
+    Visit,
+    /// Sync or close.
+    Sync,
+    /// Compact.
+    Compact,
+}
+
+impl Call {
+    /// All of them, by the word that names each.
+    const WORDS: [(&'static str, Self); 9] = [
+        ("open", Self::Open),
+        ("reopen", Self::Reopen),
+        ("set", Self::Set),
+        ("get", Self::Get),
+        ("delete", Self::Delete),
+        ("stats", Self::Stats),
+        ("visit", Self::Visit),
+        ("sync", Self::Sync),
+        ("compact", Self::Compact),
+    ];
+
+    /// The call of this name.
+    pub(crate) fn named(word: &str) -> Option<Self> {
+        Self::WORDS.iter().find(|(name, _)| *name == word).map(|(_, call)| *call)
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::WORDS.iter().find(|(_, call)| call == self);
+        f.pad(word.map_or("", |(word, _)| word))
+    }
+}

@@ -1,0 +1,88 @@
+//! `cargo xtask stage`, as it is called: in a pipe, without a terminal and without colour.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn stage(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_xtask");
+    // An input that never ends is no terminal either: nothing may wait for it.
+    Command::new(program).arg("stage").args(arguments).stdin(Stdio::piped()).output().unwrap()
+}
+
+fn text(arguments: &[&str]) -> String {
+    let output = stage(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains('\u{1b}'), "there are colours in a pipe");
+    text
+}
+
+fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&text(arguments)).unwrap()
+}
+
+#[test]
+fn in_a_pipe_the_questions_come_before_the_answers_and_nobody_is_waited_for() {
+    let text = text(&["4", "--predict"]);
+    let (questions, answers) = text.split_once("The answers").unwrap();
+    assert_eq!(questions.matches("  a) ").count(), 5);
+    assert!(
+        !questions.contains("a run shows it") && answers.matches("a run shows it").count() == 5,
+        "{text}"
+    );
+}
+
+#[test]
+fn the_bytes_of_an_append_are_put_behind_what_is_there() {
+    let text = text(&["scan-log", "--bytes"]);
+    assert!(text.contains("  + ") && text.contains("bytes as they were"), "{text}");
+    let lesson = json(&["scan-log", "--bytes", "--json"]);
+    assert_eq!(lesson["steps"][2]["changes"][0]["kind"], "changed");
+}
+
+#[test]
+fn a_killed_process_loses_nothing_that_a_log_acknowledged_and_everything_in_memory_as_expected() {
+    let of = |stage| {
+        let crashes = json(&[stage, "--crash", "--json"]);
+        let rows = crashes["tables"][0]["rows"].as_array().unwrap().clone();
+        rows.into_iter().find(|row| row["crash"].as_str().unwrap().contains("real process")).unwrap()
+    };
+    let log = of("scan-log");
+    assert_eq!((&log["verdict"]["is"], &log["lost"]), (&Value::from("kept"), &Value::from(0)));
+    let memory = of("memory");
+    assert_eq!((&memory["verdict"]["is"], &memory["lost"]), (&Value::from("expected"), &Value::from(1)));
+    assert_eq!(memory["most_lost"][0], memory["most_lost"][1]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_read_enough_ends_the_command_without_a_complaint() {
+    let program = env!("CARGO_BIN_EXE_xtask");
+    let mut command = Command::new(program);
+    command.args(["stage", "7", "--bytes"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn two_stages_are_compared_and_what_the_upper_one_can_do_is_named() {
+    let text = text(&["7", "--diff", "4", "--quick"]);
+    assert!(text.contains("From stage 4 to stage 7") && text.contains("+ compact"), "{text}");
+    let difference = json(&["7", "--diff", "4", "--quick", "--json"]);
+    assert_eq!(difference["stages"][1]["name"], "hash-log");
+}
+
+#[test]
+fn an_unknown_stage_is_an_error_with_the_list_and_two_things_at_once_are_refused() {
+    let output = stage(&["8", "--bytes"]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("there is no stage `8`") && error.contains("4 scan-log"), "{error}");
+    assert_eq!(stage(&["4", "--bytes", "--crash"]).status.code(), Some(2));
+    assert_eq!(stage(&["4", "--json"]).status.code(), Some(2));
+}
