@@ -5,11 +5,11 @@
 //! |---|---|
 //! | The pain below | a figure of the stage below, generated |
 //! | Predict before you run | three questions, the answers folded |
-//! | The idea | a drawing, generated |
+//! | The idea | a picture, of the lesson's own name |
 //! | The code | pieces of the crate, by anchors |
 //! | The bytes on disk | a dump, generated |
 //! | What survives which crash | a table, generated |
-//! | The figures | a table or a chart, generated |
+//! | The figures | a table, generated |
 //! | What it does not do | |
 //! | Exercises | three or more, each with three hints and an answer, folded |
 //! | Sources | |
@@ -19,7 +19,7 @@
 
 use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
 
-use crate::{Book, Fault, Page, generated};
+use crate::{Book, Fault, Page, generated, pictures};
 
 /// The headings of a lesson, in order.
 pub const PARTS: [&str; 10] = [
@@ -35,10 +35,9 @@ pub const PARTS: [&str; 10] = [
     "Sources",
 ];
 
-/// What a part must hold: one of these kinds of generated blocks.
-const BLOCKS: [(&str, &[&str]); 6] = [
+/// What a part must hold: one of these kinds of generated blocks, for each time that it is named.
+const BLOCKS: [(&str, &[&str]); 5] = [
     ("The pain below", &["beside", "picked", "two-primaries"]),
-    ("The idea", &["drawing"]),
     ("The code", &["example"]),
     ("The bytes on disk", &["bytes", "lesson-bytes"]),
     ("What survives which crash", &["crashes", "text"]),
@@ -112,16 +111,25 @@ fn faults_of(page: &Page, part: &Part<'_>) -> Vec<String> {
     let mut faults = Vec::new();
     let is_spared =
         WITHOUT.iter().any(|(name, heading)| page.path.ends_with(name) && *heading == part.heading);
-    if let Some((_, kinds)) = BLOCKS.iter().find(|(heading, _)| *heading == part.heading)
-        && !is_spared
-        && !generated::blocks(part.text)
-            .iter()
-            .any(|block| kinds.contains(&block.what.split(' ').next().unwrap_or("")))
-    {
-        faults.push(format!("`{}` has no generated block of the kind {}", part.heading, kinds.join(" or ")));
+    let blocks = generated::blocks(part.text);
+    for (_, kinds) in BLOCKS.iter().filter(|(heading, _)| *heading == part.heading && !is_spared) {
+        let is_there = blocks.iter().any(|block| kinds.contains(&block.what.split(' ').next().unwrap_or("")));
+        if !is_there {
+            faults.push(format!(
+                "`{}` has no generated block of the kind {}",
+                part.heading,
+                kinds.join(" or ")
+            ));
+        }
     }
     let folds = folds(part.text);
     match part.heading.as_str() {
+        "The idea" => {
+            let shown = pictures::shown(&page.path.file_stem().unwrap_or_default().to_string_lossy());
+            if !part.text.contains(&shown) {
+                faults.push(format!("`The idea` has no picture; it stands there as\n{shown}</figure>"));
+            }
+        }
         "Predict before you run" if folds.len() != QUESTIONS => {
             faults.push(format!(
                 "there are {QUESTIONS} questions, each with a folded answer; here are {}",
@@ -218,8 +226,11 @@ mod tests {
         let mut text = String::from("# 4. a stage\n\n");
         for part in PARTS {
             write!(text, "## {part}\n\n").unwrap();
-            if let Some((_, [kind, ..])) = BLOCKS.iter().find(|(heading, _)| *heading == part) {
-                write!(text, "<!-- generated: {kind} x -->\n\na\n\n<!-- end -->\n\n").unwrap();
+            for (_, kinds) in BLOCKS.iter().filter(|(heading, _)| *heading == part) {
+                write!(text, "<!-- generated: {} x -->\n\na\n\n<!-- end -->\n\n", kinds[0]).unwrap();
+            }
+            if part == "The idea" {
+                write!(text, "{}</figure>\n\n", pictures::shown("4-scan-log")).unwrap();
             }
             if part == "Predict before you run" {
                 text.push_str(
@@ -260,6 +271,10 @@ mod tests {
         assert_one(lesson().replace("## Sources", ""), "the part `Sources` is missing");
         assert_one(lesson() + "\n\n## More\n", "`More` is no part of a lesson");
         assert_one(lesson().replace("generated: crashes x", "generated: stages"), "kind crashes or text");
+        assert_one(
+            lesson().replace("../pictures/4-scan-log.svg", "../pictures/5-replay-log.svg"),
+            "has no picture",
+        );
         assert_one(lesson().replacen("<summary>Hint 2</summary>", "", 1), "has not the folds");
         assert_one(lesson().replacen("<summary>Answer</summary>", "", 1), "here are 2");
         let two = faults(lesson().replacen("### 3.", "", 1));

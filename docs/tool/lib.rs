@@ -13,6 +13,7 @@
 //! | [`mentions`] | every test named as `test: name` exists, and every transcript is replayed by one |
 //! | [`figures`] | no figure of speed, time or comparison is typed by hand |
 //! | [`lessons`] | every lesson has the same parts, in the same order |
+//! | [`pictures`] | every picture is shown, has no colours of its own, and says in words what it shows |
 //! | [`stages`] | every stage has a page, and every page a line in `SUMMARY.md` |
 
 mod bytes;
@@ -30,6 +31,7 @@ pub mod mentions;
 mod museum;
 mod pages;
 mod past_etcd;
+pub mod pictures;
 mod results;
 pub mod serve;
 pub mod stages;
@@ -77,6 +79,7 @@ pub fn check(book: &Book) -> anyhow::Result<Vec<Fault>> {
     faults.extend(mentions::check(book)?);
     faults.extend(figures::check(book)?);
     faults.extend(lessons::check(book));
+    faults.extend(pictures::check(book)?);
     faults.extend(stages::check(book));
     faults.sort();
     Ok(faults)

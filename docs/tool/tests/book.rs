@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use logladder::SyncPolicy;
 use logladder::disk::{RealDisk, replace};
 use logladder_book::{
-    Book, Fault, dependencies, figures, generated, html, includes, lessons, links, mentions, stages,
+    Book, Fault, dependencies, figures, generated, html, includes, lessons, links, mentions, pictures, stages,
 };
 
 fn book() -> Book {
@@ -52,6 +52,11 @@ fn every_lesson_has_the_same_parts_in_the_same_order() {
 }
 
 #[test]
+fn every_picture_is_shown_and_takes_its_looks_from_the_theme() {
+    assert_none(&pictures::check(&book()).unwrap());
+}
+
+#[test]
 fn every_stage_has_a_page_and_every_page_is_listed() {
     assert_none(&stages::check(&book()));
 }
@@ -74,6 +79,13 @@ fn the_book_builds_with_every_page_and_its_headings_have_the_names_that_links_us
             .collect();
         assert!(missing.is_empty(), "{} has no {missing:?}", built.display());
         assert!(!html.contains("{{#include"), "{} has an include that was not followed", built.display());
+        for begin in ["<figure class=\"picture\">"] {
+            for figure in html.split(begin).skip(1).map(|rest| rest.split("</figure>").next().unwrap_or("")) {
+                let is_whole = figure.trim_start().starts_with("<svg ") && figure.contains("</svg>");
+                // What Markdown takes for a text of its own becomes a paragraph or code.
+                assert!(is_whole && !figure.contains("<p>") && !figure.contains("<pre>"), "{figure}");
+            }
+        }
         for target in targets(&html) {
             let file = built.parent().unwrap().join(target.replace("%6D", "m"));
             assert!(file.exists(), "{} has a link to {target}, which is not there", built.display());
@@ -123,6 +135,25 @@ fn links_to_nothing_are_found() {
 fn includes_of_nothing_are_found() {
     let (_root, book) = sample("{{#include absent.rs}}\n{{#include ../src:1:2}}\n{{#playground a.rs}}\n");
     assert_eq!(includes::check(&book).len(), 3);
+}
+
+#[test]
+fn a_picture_that_no_page_shows_or_that_has_colours_of_its_own_is_found() {
+    let (root, book) = sample("# A\n");
+    assert_eq!(pictures::check(&book).unwrap(), []);
+    std::fs::create_dir(root.path().join("docs/src/pictures")).unwrap();
+    let picture = root.path().join("docs/src/pictures/a.svg");
+    let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 480 9\" role=\"img\" fill=\"red\">\
+                <title>A</title><desc>B</desc></svg>\n";
+    replace(&*RealDisk::shared(), &picture, &[svg], SyncPolicy::Never).unwrap();
+    let found: Vec<String> = pictures::check(&book).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        found,
+        [
+            "docs/src/pictures/a.svg:1: no page shows this picture",
+            "docs/src/pictures/a.svg:1: `fill=` has its place in docs/theme/pictures.css",
+        ]
+    );
 }
 
 #[test]
