@@ -38,7 +38,7 @@ mod progress;
 pub mod redis;
 pub mod report;
 mod runner;
-mod scale;
+pub mod scale;
 mod sheet;
 mod spread;
 pub mod statistics;

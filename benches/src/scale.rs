@@ -2,7 +2,7 @@
 
 /// Powers of ten that hold every figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Scale {
+pub struct Scale {
     pub(crate) lowest: i32,
     pub(crate) highest: i32,
 }
@@ -10,7 +10,8 @@ pub(crate) struct Scale {
 impl Scale {
     /// The scale for these figures, of which those that are not above zero do not count.
     #[allow(clippy::cast_possible_truncation)] // A figure has fewer than 300 digits.
-    pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Self {
+    #[must_use]
+    pub fn of(figures: impl Iterator<Item = f64>) -> Self {
         let (mut low, mut high) = (f64::INFINITY, 0f64);
         for figure in figures.filter(|figure| *figure > 0.0 && figure.is_finite()) {
             (low, high) = (low.min(figure), high.max(figure));
@@ -24,20 +25,34 @@ impl Scale {
         Self { lowest, highest }
     }
 
+    /// The power of ten at its beginning.
+    #[must_use]
+    pub fn lowest(self) -> i32 {
+        self.lowest
+    }
+
+    /// The power of ten at its end.
+    #[must_use]
+    pub fn highest(self) -> i32 {
+        self.highest
+    }
+
     /// Where a figure lies: 0 at the lowest power, 1 at the highest.
-    pub(crate) fn part(self, figure: f64) -> f64 {
+    #[must_use]
+    pub fn part(self, figure: f64) -> f64 {
         let part = (figure.log10() - f64::from(self.lowest)) / f64::from(self.highest - self.lowest);
         if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) }
     }
 
     /// The powers of ten on it, each with where it lies.
-    pub(crate) fn marks(self) -> impl Iterator<Item = (i32, f64)> {
+    pub fn marks(self) -> impl Iterator<Item = (i32, f64)> {
         (self.lowest..=self.highest).map(move |power| (power, self.part(10f64.powi(power))))
     }
 }
 
 /// A power of ten as a number of things: `100`, `10k`, `1M`.
-pub(crate) fn label(power: i32) -> String {
+#[must_use]
+pub fn label(power: i32) -> String {
     match power {
         9.. => format!("{}G", 10i64.pow(power.unsigned_abs().min(18) - 9)),
         6..9 => format!("{}M", 10i32.pow(power.unsigned_abs() - 6)),
