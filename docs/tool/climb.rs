@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use crate::chart::{Bar, Chart, Colour, Group};
 use crate::generated::blocks;
 use crate::pages::read;
 
@@ -35,6 +36,24 @@ struct Line {
     was_cut_off: bool,
 }
 
+impl Line {
+    /// What it is called in a table or a chart.
+    fn name(&self) -> String {
+        format!("{}{}", self.stage, if self.was_cut_off { " ✂" } else { "" })
+    }
+
+    /// What an acknowledged write of it survives.
+    fn remark(&self) -> String {
+        let article = if self.survives.starts_with("nothing") { "" } else { "the " };
+        format!("survives {article}{}", self.survives)
+    }
+
+    fn figure(&self, heading: &str) -> Result<&str> {
+        let found = self.figures.iter().find(|(name, _)| name == heading);
+        found.map(|(_, figure)| figure.as_str()).with_context(|| format!("{PAGE} has no column `{heading}`"))
+    }
+}
+
 /// `STAGE STAGE … [: HEADING, HEADING …]`: these stages side by side; of two, the ratio as well.
 ///
 /// # Errors
@@ -44,23 +63,85 @@ pub(crate) fn beside(root: &Path, argument: &str) -> Result<String> {
     table(&read(root, Path::new(PAGE))?, argument)
 }
 
-fn table(readme: &str, argument: &str) -> Result<String> {
+/// `STAGE STAGE … [: HEADING, HEADING …]`: the speeds of these stages as bars, sets and gets if no other is named. The stage
+/// of which the lesson at `page` speaks stands out.
+///
+/// # Errors
+///
+/// The README has no such stage or column, or a column is no speed.
+pub(crate) fn chart(root: &Path, argument: &str, page: &Path) -> Result<String> {
+    Ok(bars(&read(root, Path::new(PAGE))?, argument, page)?.figure())
+}
+
+/// The stages and the columns that a block names.
+fn asked<'l, 'a>(all: &'l [Line], argument: &'a str) -> Result<(Vec<&'l Line>, Vec<&'a str>)> {
     let (stages, headings) = argument.split_once(':').unwrap_or((argument, ""));
-    let all = lines(readme)?;
     let find = |name: &str| {
         all.iter().find(|line| line.stage == name).with_context(|| format!("{PAGE} has no figures of {name}"))
     };
     let lines = stages.split_whitespace().map(find).collect::<Result<Vec<&Line>>>()?;
+    if lines.is_empty() {
+        bail!("no stage is named");
+    }
+    Ok((lines, headings.split(',').map(str::trim).filter(|heading| !heading.is_empty()).collect()))
+}
+
+fn bars(readme: &str, argument: &str, page: &Path) -> Result<Chart> {
+    let all = lines(readme)?;
+    let (lines, mut wanted) = asked(&all, argument)?;
+    if wanted.is_empty() {
+        wanted = vec!["set/s", "get/s"];
+    }
+    let labels = wanted.iter().map(|heading| operation_of(heading)).collect::<Result<Vec<&str>>>()?;
+    let lesson = page.file_stem().unwrap_or_default().to_string_lossy();
+    let mut groups = Vec::new();
+    for line in &lines {
+        let mut bars = Vec::new();
+        for (heading, label) in wanted.iter().zip(&labels) {
+            let figure = line.figure(heading)?;
+            bars.push(Bar {
+                label: (*label).to_owned(),
+                colour: Colour::of(label, false),
+                figure: value(figure).filter(|figure| *figure > 0.0),
+                // The margin is in the table.
+                words: figure.split_whitespace().next().unwrap_or_default().to_owned(),
+            });
+        }
+        groups.push(Group {
+            name: line.name(),
+            remark: line.remark(),
+            is_this: lesson.split_once('-').is_some_and(|(_, stage)| stage == line.stage),
+            bars,
+        });
+    }
+    let stages: Vec<&str> = lines.iter().map(|line| line.stage.as_str()).collect();
+    Ok(Chart { title: format!("Operations a second of {}", listed(&stages)), groups })
+}
+
+/// Whose speed stands below this heading.
+fn operation_of(heading: &str) -> Result<&str> {
+    heading.strip_suffix("/s").with_context(|| format!("`{heading}` is no speed"))
+}
+
+/// `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn table(readme: &str, argument: &str) -> Result<String> {
+    let all = lines(readme)?;
+    let (lines, mut wanted) = asked(&all, argument)?;
     let Some(last) = lines.last() else { bail!("no stage is named") };
-    let mut wanted: Vec<&str> =
-        headings.split(',').map(str::trim).filter(|heading| !heading.is_empty()).collect();
     if wanted.is_empty() {
         wanted = last.figures.iter().map(|(heading, _)| heading.as_str()).collect();
     }
     let has_ratio = lines.len() == 2;
-    let names =
-        lines.iter().map(|line| format!("{}{}", line.stage, if line.was_cut_off { " ✂" } else { "" }));
-    let mut text = format!("| | {} |", names.collect::<Vec<_>>().join(" | "));
+    let names: Vec<String> = lines.iter().map(|line| line.name()).collect();
+    let mut text = format!("| | {} |", names.join(" | "));
     text.push_str(if has_ratio { " ratio |\n" } else { "\n" });
     text.push_str("|---|");
     text.push_str(&"--:|".repeat(lines.len() + usize::from(has_ratio)));
@@ -69,13 +150,7 @@ fn table(readme: &str, argument: &str) -> Result<String> {
     let _ = write!(text, "\n| an acknowledged write survives | {} |", survives.join(" | "));
     text.push_str(if has_ratio { " |\n" } else { "\n" });
     for heading in wanted {
-        let figure = |line: &&&Line| {
-            let found = line.figures.iter().find(|(name, _)| name == heading);
-            found
-                .map(|(_, figure)| figure.clone())
-                .with_context(|| format!("{PAGE} has no column `{heading}`"))
-        };
-        let figures = lines.iter().map(|line| figure(&line)).collect::<Result<Vec<String>>>()?;
+        let figures = lines.iter().map(|line| line.figure(heading)).collect::<Result<Vec<&str>>>()?;
         let name = NAMES.iter().find(|(column, _)| *column == heading).map_or(heading, |(_, name)| name);
         let _ = write!(text, "| {name} | {} |", figures.join(" | "));
         if let [below, this] = figures.as_slice() {
@@ -144,7 +219,7 @@ fn ratio(below: &str, this: &str) -> Option<String> {
 }
 
 /// A figure as the reports write it: `1,106,960 ±1.49%`, `2.6 µs`, `143 kB`.
-fn value(figure: &str) -> Option<f64> {
+pub(crate) fn value(figure: &str) -> Option<f64> {
     let mut words = figure.split_whitespace();
     let number: f64 = words.next()?.replace(',', "").parse().ok()?;
     let unit = match words.next() {
@@ -181,6 +256,23 @@ mod tests {
              | memory held | 2 MB | 500 kB | 0.25× |\n\
              \n✂ was cut off when its time was over, so it holds fewer keys than the others.\n"
         );
+    }
+
+    #[test]
+    fn a_chart_has_the_figures_of_the_table_and_the_stage_of_the_lesson_stands_out() {
+        let page = Path::new("docs/src/stages/2-json-file.md");
+        let chart = bars(README, "memory json-file: set/s", page).unwrap();
+        assert_eq!(chart.title, "Operations a second of memory and json-file");
+        let [memory, json_file] = chart.groups.as_slice() else { panic!("{chart:?}") };
+        assert_eq!([memory.is_this, json_file.is_this], [false, true]);
+        assert_eq!([&*memory.name, &*json_file.name], ["memory", "json-file ✂"]);
+        assert_eq!(json_file.remark, "survives the death of the process");
+        assert_eq!(json_file.bars[0].figure, Some(100.0));
+        assert_eq!(json_file.bars[0].words, "100");
+        let error = |argument| bars(README, argument, page).unwrap_err().to_string();
+        assert!(error("memory: memory").contains("`memory` is no speed"));
+        assert!(error("memory").contains("no column `get/s`"));
+        assert!(error("etcd").contains("no figures of etcd"));
     }
 
     #[test]

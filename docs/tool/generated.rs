@@ -17,6 +17,8 @@
 //! | `lesson-bytes STAGE` | the files of a store of which a lesson speaks: three writes, and a sync |
 //! | `crashes STAGE` | what a few operations leave after each crash, counted by opening every crash image |
 //! | `beside STAGE STAGE: COLUMN, …` | these stages in the figures of the last climb, as the README has them |
+//! | `chart STAGE STAGE: COLUMN, …` | the same as bars; the stage of the page stands out |
+//! | `chart FILE.json NAME : TITLE : COLUMN as NAME & … : ROW & …` | bars of some cells of such a table; rows are named by how they begin |
 //! | `stages` | the table of stages, with links |
 //! | `durability` | what each stage survives under each policy |
 //! | `bytes STAGE` | the files of a store after a few operations, field by field |
@@ -182,6 +184,11 @@ fn content(book: &Book, page: &Page, what: &str) -> Result<Option<String>> {
         "lesson-bytes" => format!("```text\n{}```\n", bytes::of_lesson(stage_named(argument)?)?),
         "crashes" => crashes::table(stage_named(argument)?)?,
         "beside" => climb::beside(&book.root, argument)?,
+        // A file has a folder; a stage has none.
+        "chart" => match argument.split_once(' ') {
+            Some((path, _)) if path.contains('/') => results::chart(&book.root, argument)?,
+            _ => climb::chart(&book.root, argument, &page.path)?,
+        },
         "picked" => results::picked(&book.root, argument)?,
         "results" => {
             let (path, name) =

@@ -9,7 +9,7 @@
 //! | The code | pieces of the crate, by anchors |
 //! | The bytes on disk | a dump, generated |
 //! | What survives which crash | a table, generated |
-//! | The figures | a table, generated |
+//! | The figures | a table and a chart, both generated |
 //! | What it does not do | |
 //! | Exercises | three or more, each with three hints and an answer, folded |
 //! | Sources | |
@@ -36,12 +36,13 @@ pub const PARTS: [&str; 10] = [
 ];
 
 /// What a part must hold: one of these kinds of generated blocks, for each time that it is named.
-const BLOCKS: [(&str, &[&str]); 5] = [
+const BLOCKS: [(&str, &[&str]); 6] = [
     ("The pain below", &["beside", "picked", "two-primaries"]),
     ("The code", &["example"]),
     ("The bytes on disk", &["bytes", "lesson-bytes"]),
     ("What survives which crash", &["crashes", "text"]),
     ("The figures", &["beside", "picked", "results"]),
+    ("The figures", &["chart"]),
 ];
 
 /// Parts of lessons that cannot hold their block, and why.
@@ -271,6 +272,17 @@ mod tests {
         assert_one(lesson().replace("## Sources", ""), "the part `Sources` is missing");
         assert_one(lesson() + "\n\n## More\n", "`More` is no part of a lesson");
         assert_one(lesson().replace("generated: crashes x", "generated: stages"), "kind crashes or text");
+        assert_one(
+            lesson().replace("generated: chart x", "generated: stages"),
+            "has no generated block of the kind chart",
+        );
+        assert_one(
+            lesson().replace(
+                "generated: beside x -->\n\na\n\n<!-- end -->\n\n<!-- generated: chart",
+                "generated: chart",
+            ),
+            "kind beside or picked or results",
+        );
         assert_one(
             lesson().replace("../pictures/4-scan-log.svg", "../pictures/5-replay-log.svg"),
             "has no picture",

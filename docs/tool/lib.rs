@@ -17,6 +17,7 @@
 //! | [`stages`] | every stage has a page, and every page a line in `SUMMARY.md` |
 
 mod bytes;
+mod chart;
 mod climb;
 mod crashes;
 mod demo;

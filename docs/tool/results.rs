@@ -9,6 +9,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::chart::{Bar, Chart, Colour, Group};
+use crate::climb::value;
 use crate::pages::read;
 
 #[derive(Debug, Deserialize)]
@@ -78,7 +80,61 @@ pub(crate) fn picked(root: &Path, argument: &str) -> Result<String> {
     Ok(tables.join("\n"))
 }
 
+/// `FILE NAME : TITLE : COLUMN as LABEL & COLUMN as LABEL … : ROW & ROW …`: of the table of this name whose title holds
+/// `TITLE`, the operations a second in these columns as bars, for the rows that begin so. The first column is what the
+/// lesson is about, and the others are what it is compared with.
+///
+/// # Errors
+///
+/// The file is not there, or holds no such table, column or row, or a cell holds no operations a second.
+pub(crate) fn chart(root: &Path, argument: &str) -> Result<String> {
+    let [source, title, columns, rows] = argument.split(" : ").collect::<Vec<_>>()[..] else {
+        bail!("a chart is named as `FILE NAME : TITLE : COLUMN as LABEL & … : ROW & …`");
+    };
+    let (path, name) = source.split_once(' ').context("a file and a table are named")?;
+    let text = read(root, Path::new(path))?;
+    let results: Results = serde_json::from_str(&text).with_context(|| format!("{path} holds no results"))?;
+    let is_asked = |table: &&Table| table.name == name && table.title.contains(title);
+    let table = results
+        .tables
+        .iter()
+        .find(is_asked)
+        .with_context(|| format!("{path} has no table `{name}` about `{title}`"))?;
+    Ok(table.chart(columns, rows)?.figure())
+}
+
 impl Table {
+    /// The cells of these columns and rows as bars.
+    fn chart(&self, columns: &str, rows: &str) -> Result<Chart> {
+        let mut places = Vec::new();
+        for column in columns.split(" & ") {
+            let (heading, label) = column.split_once(" as ").unwrap_or((column, column));
+            let place = self.headings.iter().position(|found| found == heading);
+            places
+                .push((label, place.with_context(|| format!("`{}` has no column `{heading}`", self.title))?));
+        }
+        let mut groups = Vec::new();
+        for name in rows.split(" & ") {
+            let is_named = |cells: &&Vec<String>| cells.first().is_some_and(|cell| cell.starts_with(name));
+            let cells = self.rows.iter().find(is_named);
+            let cells = cells.with_context(|| format!("`{}` has no row `{name}`", self.title))?;
+            let mut bars = Vec::new();
+            for (number, &(label, place)) in places.iter().enumerate() {
+                let words = cells.get(place).and_then(|cell| cell.strip_suffix("/s"));
+                let words = words.with_context(|| format!("`{name}` is not counted by the second"))?;
+                let colour = Colour::of(name, number > 0);
+                bars.push(Bar {
+                    label: label.to_owned(),
+                    colour,
+                    figure: value(words),
+                    words: words.to_owned(),
+                });
+            }
+            groups.push(Group { name: name.to_owned(), remark: String::new(), is_this: false, bars });
+        }
+        Ok(Chart { title: format!("{}: operations a second", self.title), groups })
+    }
+
     /// The first column, and these.
     fn with_columns(&self, columns: &[&str]) -> Result<Self> {
         let mut places = vec![0];
@@ -162,5 +218,29 @@ mod tests {
         assert!(picked("results.json a : Third : y").unwrap_err().to_string().contains("about `Third`"));
         assert!(of("b").unwrap_err().to_string().contains("no table `b`"));
         assert!(markdown(root.path(), "absent.json", "a").is_err());
+    }
+    #[test]
+    fn cells_that_are_counted_by_the_second_become_bars_and_others_are_an_error() {
+        let text = |words: &str| words.to_owned();
+        let table = Table {
+            name: text("a"),
+            title: text("This beside that"),
+            headings: vec![text("what"), text("this"), text("that")],
+            right: vec![false, true, true],
+            rows: vec![
+                vec![text("puts ÷ theirs"), text("1,088/s"), text("1,508/s")],
+                vec![text("gets"), text("3 ms"), text("1/s")],
+            ],
+        };
+        let chart = table.chart("this as ours & that", "puts").unwrap();
+        assert_eq!(chart.title, "This beside that: operations a second");
+        let bars = &chart.groups[0].bars;
+        assert_eq!([bars[0].figure, bars[1].figure], [Some(1088.0), Some(1508.0)]);
+        assert_eq!([&*bars[0].label, &*bars[1].label], ["ours", "that"]);
+        assert_eq!([bars[0].colour, bars[1].colour], [Colour::Set, Colour::OtherSet]);
+        let error = |columns, rows| table.chart(columns, rows).unwrap_err().to_string();
+        assert!(error("this", "gets").contains("`gets` is not counted by the second"));
+        assert!(error("this", "deletes").contains("no row `deletes`"));
+        assert!(error("other", "puts").contains("no column `other`"));
     }
 }

@@ -79,7 +79,7 @@ fn the_book_builds_with_every_page_and_its_headings_have_the_names_that_links_us
             .collect();
         assert!(missing.is_empty(), "{} has no {missing:?}", built.display());
         assert!(!html.contains("{{#include"), "{} has an include that was not followed", built.display());
-        for begin in ["<figure class=\"picture\">"] {
+        for begin in ["<figure class=\"picture\">", "<figure class=\"chart\">"] {
             for figure in html.split(begin).skip(1).map(|rest| rest.split("</figure>").next().unwrap_or("")) {
                 let is_whole = figure.trim_start().starts_with("<svg ") && figure.contains("</svg>");
                 // What Markdown takes for a text of its own becomes a paragraph or code.
