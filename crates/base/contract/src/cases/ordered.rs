@@ -135,16 +135,16 @@ pub(crate) fn a_scan_is_of_one_moment_whatever_its_visitor_writes(bench: &Bench)
 }
 
 pub(crate) fn long_scans_miss_nothing_and_repeat_nothing(bench: &Bench) {
-    const KEYS: usize = 3_000;
     let store = bench.open();
+    let keys = bench.many(3_000, 200);
     let pairs: Pairs =
-        (0..KEYS).map(|number| (format!("{number:05}").into_bytes(), vec![b'v'; number % 700])).collect();
+        (0..keys).map(|number| (format!("{number:05}").into_bytes(), vec![b'v'; number % 700])).collect();
     for (key, value) in &pairs {
         store.set(key, value);
     }
     for direction in [Forward, Backward] {
         let (shown, expected) = (scanned(&store, ALL, direction), expected(&pairs, ALL, direction));
         // They are too long to be printed.
-        assert!(shown == expected, "{direction:?}: {} keys of {KEYS}", shown.len());
+        assert!(shown == expected, "{direction:?}: {} keys of {keys}", shown.len());
     }
 }

@@ -1,0 +1,248 @@
+//! Leveled compaction: tables are merged into the level below, so that a read has few of them to look into and what was
+//! overwritten gives its space back.
+//!
+//! ```text
+//!   level 0   memtables as they came: they overlap            ▒▒▒▒▒▒▒▒  ▒▒▒▒▒▒▒▒▒  ▒▒▒▒▒▒▒
+//!                         │ when there are four: all, with what they overlap
+//!                         ▼
+//!   level 1   64 MiB, each key in one table at most           ▒▒▒ ▒▒▒ ▒▒▒ ▒▒▒
+//!                         │ when it is larger: one table after the other
+//!                         ▼
+//!   level 2   640 MiB, and so on                              ▒▒▒ ▒▒▒ ▒▒▒ ▒▒▒ ▒▒▒ ▒▒▒ ▒▒▒ ▒▒▒
+//! ```
+//!
+//! Of a key that several of the merged tables have, the newest counts. A tombstone has done its work, and is dropped, where no
+//! deeper level has a table that may have its key. A snapshot needs no old versions here: it has the tables themselves.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use logladder_disk::sabotage::{self, Rule};
+use logladder_engine::{Compacted, Direction, Error, Result};
+
+use crate::manifest::{Edit, LEVELS};
+use crate::merge::{Merge, Source};
+use crate::store::{Store, Tables};
+use crate::table::build::TableBuilder;
+use crate::table::cursor::RunCursor;
+use crate::table::{Table, TableMeta};
+
+/// So many entries are merged between two looks at whether the store is being closed.
+const LOOK_EVERY: u64 = 1024;
+
+/// What is to be merged.
+#[derive(Debug)]
+struct Plan {
+    /// Tables that follow each other, the newest run first.
+    runs: Vec<Vec<Arc<Table>>>,
+    /// Where the outcome goes.
+    level: usize,
+}
+
+impl Plan {
+    fn inputs(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.runs.iter().flatten()
+    }
+
+    /// What to merge of a level that is too large.
+    fn of_level(tables: &Tables, level: usize, behind: &mut Vec<u8>) -> Option<Self> {
+        let upper = if level == 0 {
+            tables.levels[0].clone()
+        } else {
+            let all = &tables.levels[level];
+            let next = all.iter().find(|table| table.meta.smallest > *behind).or(all.first())?;
+            behind.clone_from(&next.meta.largest);
+            vec![Arc::clone(next)]
+        };
+        let smallest = upper.iter().map(|table| &table.meta.smallest).min()?;
+        let largest = upper.iter().map(|table| &table.meta.largest).max()?;
+        let overlaps =
+            |table: &&Arc<Table>| table.meta.largest >= *smallest && table.meta.smallest <= *largest;
+        let lower: Vec<_> = tables.levels[level + 1].iter().filter(overlaps).cloned().collect();
+        let mut runs: Vec<_> = upper.into_iter().map(|table| vec![table]).collect();
+        if !lower.is_empty() {
+            runs.push(lower);
+        }
+        Some(Self { runs, level: level + 1 })
+    }
+
+    /// Everything, into one level.
+    fn of_all(tables: &Tables, level: usize) -> Self {
+        let newest = tables.levels[0].iter().map(|table| vec![Arc::clone(table)]);
+        // Each deeper level is older than those above it.
+        let deeper = tables.levels[1..].iter().filter(|tables| !tables.is_empty()).cloned();
+        Self { runs: newest.chain(deeper).collect(), level }
+    }
+}
+
+impl Store {
+    /// Does everything that there is to do: for a store without threads.
+    ///
+    /// # Errors
+    ///
+    /// The disk failed, or a table is damaged.
+    pub(crate) fn work(&self) -> Result<()> {
+        while self.flush_oldest()? {}
+        while self.merge_down()? {}
+        Ok(())
+    }
+
+    /// Merges some of the level that is furthest past its limit into the next, if one is. After a failure, the store takes no
+    /// more writes.
+    ///
+    /// # Errors
+    ///
+    /// The disk failed, or a table is damaged.
+    pub(crate) fn merge_down(&self) -> Result<bool> {
+        let mut behind = self.compaction.lock().map_err(|_| Error::panicked())?;
+        self.poison.check()?;
+        let tables = Arc::clone(&self.now().0.tables);
+        let Some(level) = self.fullest(&tables) else { return Ok(false) };
+        let Some(plan) = Plan::of_level(&tables, level, &mut behind[level]) else { return Ok(false) };
+        self.poison.guard(self.carry_out(&plan, &tables)).map(|done| done.is_some())
+    }
+
+    /// The level that is furthest past its limit.
+    fn fullest(&self, tables: &Tables) -> Option<usize> {
+        let fullness = |level: usize| {
+            let (has, may_have) = if level == 0 {
+                (tables.levels[0].len() as u64, self.options.level0_tables.max(1) as u64)
+            } else {
+                let bytes = tables.levels[level].iter().map(|table| table.meta.len).sum();
+                (bytes, self.options.level_limit(level))
+            };
+            has.saturating_mul(100) / may_have.max(1)
+        };
+        // The deepest level has nowhere to go.
+        let fullest = (0..LEVELS - 1).map(|level| (fullness(level), level)).max_by_key(|(full, _)| *full);
+        fullest.filter(|(full, level)| *full > 100 || (*level == 0 && *full >= 100)).map(|(_, level)| level)
+    }
+
+    /// Merges everything there is into one level.
+    ///
+    /// # Errors
+    ///
+    /// The disk failed, or a table is damaged.
+    pub(crate) fn compact(&self) -> Result<Compacted> {
+        let _compaction = self.compaction.lock().map_err(|_| Error::panicked())?;
+        let before = self.folder.disk_bytes()?;
+        self.flush_all()?;
+        let mut compacted = Compacted::default();
+        let tables = Arc::clone(&self.now().0.tables);
+        if is_worth_it(&tables) {
+            let bytes: u64 = tables.all().map(|table| table.meta.len).sum();
+            let has_room = |level: &usize| self.options.level_limit(*level) >= bytes;
+            let level = (1..LEVELS).find(has_room).unwrap_or(LEVELS - 1);
+            let plan = Plan::of_all(&tables, level);
+            let Some(written) = self.poison.guard(self.merge(&plan, &Tables::default()))? else {
+                return Ok(compacted);
+            };
+            compacted.files_removed = plan.inputs().count() as u64;
+            compacted.files_written = written;
+            // What was in memory when it began counts as its bytes in the log: no more than those of the blocks.
+            let in_blocks: u64 = tables.all().map(|table| table.block_bytes()).sum();
+            let left: u64 = self.now().0.tables.levels[level].iter().map(|table| table.meta.len).sum();
+            let on_disk = before.saturating_sub(self.folder.disk_bytes()?);
+            compacted.bytes_reclaimed = on_disk.min(in_blocks.saturating_sub(left));
+        }
+        Ok(compacted)
+    }
+
+    /// Says how many tables were written; nothing if the store is being closed.
+    fn carry_out(&self, plan: &Plan, tables: &Tables) -> Result<Option<u64>> {
+        if let [run] = plan.runs.as_slice()
+            && let [table] = run.as_slice()
+        {
+            // It overlaps nothing below: to move it is to say so.
+            let (removed, added) = (vec![table.meta.number], vec![(plan.level, table.meta.clone())]);
+            return self.install(&Edit { log: None, removed, added }, Vec::new(), false).map(|()| Some(0));
+        }
+        self.merge(plan, tables)
+    }
+
+    fn merge(&self, plan: &Plan, tables: &Tables) -> Result<Option<u64>> {
+        self.folder.check_in_place()?;
+        let mut written: Vec<TableMeta> = Vec::new();
+        let done = self.write_merged(plan, tables, &mut written)?;
+        if !done {
+            // They would be removed at the next opening.
+            for meta in &written {
+                let _ = self.disk().remove(&self.table_path(meta.number));
+            }
+            return Ok(None);
+        }
+        if !written.is_empty() && !sabotage::skips(Rule::CopySyncedFirst) {
+            self.disk().sync_dir(self.folder.dir())?;
+        }
+        let open = |meta: &TableMeta| Table::open(self.disk(), &self.table_path(meta.number), meta.clone());
+        let opened = written.iter().map(open).collect::<Result<Vec<Table>>>()?;
+        let count = written.len() as u64;
+        let removed = plan.inputs().map(|table| table.meta.number).collect();
+        let added = written.into_iter().map(|meta| (plan.level, meta)).collect();
+        self.install(&Edit { log: None, removed, added }, opened, false)?;
+        for table in plan.inputs() {
+            self.disk().remove(&self.table_path(table.meta.number))?;
+        }
+        Ok(Some(count))
+    }
+
+    /// Writes the tables of the outcome. Says `false` if it left off because the store is being closed.
+    fn write_merged<'p>(
+        &self,
+        plan: &'p Plan,
+        tables: &Tables,
+        written: &mut Vec<TableMeta>,
+    ) -> Result<bool> {
+        let cursor = |run: &'p Vec<Arc<Table>>| {
+            RunCursor::seek(run, Bound::Unbounded, Direction::Forward)
+                .map(|cursor| Source::Run(Box::new(cursor)))
+        };
+        let sources = plan.runs.iter().map(cursor).collect::<Result<Vec<_>>>()?;
+        let mut merge = Merge::new(sources, Direction::Forward);
+        let mut builder: Option<TableBuilder> = None;
+        let mut entries = 0_u64;
+        while let Some(key) = merge.key() {
+            entries += 1;
+            if entries.is_multiple_of(LOOK_EVERY) && self.signal.is_stopping() {
+                return Ok(false);
+            }
+            let value = merge.value();
+            if value.is_some() || is_needed(key, tables, plan.level) {
+                let mut to = if let Some(builder) = builder.take() {
+                    builder
+                } else {
+                    let number = self.new_number();
+                    TableBuilder::create(self.disk(), &self.table_path(number), number, &self.options)?
+                };
+                to.add(key, value)?;
+                if to.len() >= self.options.table_bytes {
+                    written.push(to.finish()?);
+                } else {
+                    builder = Some(to);
+                }
+            }
+            merge.advance()?;
+        }
+        if let Some(builder) = builder {
+            written.push(builder.finish()?);
+        }
+        Ok(true)
+    }
+}
+
+/// Whether a tombstone that goes to `level` may have something to cover in a deeper one.
+fn is_needed(key: &[u8], tables: &Tables, level: usize) -> bool {
+    if sabotage::skips(Rule::TombstoneKept) {
+        return false;
+    }
+    tables.levels[level + 1..].iter().any(|tables| {
+        let place = tables.partition_point(|table| table.meta.largest.as_slice() < key);
+        tables.get(place).is_some_and(|table| table.meta.smallest.as_slice() <= key)
+    })
+}
+
+/// Whether a merge of everything gains anything: not where each key stands once and none is a tombstone.
+fn is_worth_it(tables: &Tables) -> bool {
+    let levels = tables.levels.iter().filter(|level| !level.is_empty()).count();
+    levels > 1 || !tables.levels[0].is_empty() || tables.all().any(|table| table.meta.tombstones > 0)
+}

@@ -1,0 +1,200 @@
+//! Opening: from files to a store. First everything is read, and whatever is damaged refused; only then are files changed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use logladder_disk::{Disk, File, StoreFolder, cut_torn_tail, parallel, replace};
+use logladder_engine::{Error, Repair, Result, SyncPolicy, Write};
+
+use crate::Options;
+use crate::files::{FileKind, HEADER_LEN, Header, MANIFEST};
+use crate::frame::Tail;
+use crate::log;
+use crate::manifest::{Found, Manifest};
+use crate::memtable::Memtable;
+use crate::store::{List, LogFile, Parts, State, Tables, limit};
+use crate::table::{Table, TableMeta};
+
+/// A log that was read.
+#[derive(Debug)]
+struct Replayed {
+    memtable: Memtable,
+    survey: log::Survey,
+}
+
+/// Opens the store in `folder`, and says what had to be cut off.
+///
+/// # Errors
+///
+/// A file is damaged, and then none was changed; or the disk failed.
+pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<(Parts, Vec<Repair>)> {
+    let disk = &**folder.disk();
+    let files: Vec<FileKind> = folder.list()?.iter().filter_map(|entry| FileKind::of(&entry.name)).collect();
+    let highest = files.iter().map(|kind| kind.number()).max().unwrap_or(0);
+    let path = folder.path(MANIFEST);
+    let found = if files.contains(&FileKind::Manifest) {
+        Some(Manifest::decode(&path, &disk.read(&path)?)?)
+    } else {
+        check_new(folder, &files)?;
+        None
+    };
+    let manifest = found.as_ref().map_or_else(|| Manifest::new(highest + 1), |found| found.manifest.clone());
+    let tables = open_tables(folder, &manifest)?;
+    let logs = replay(folder, &manifest, &files)?;
+    let next_number = 1 + manifest.numbers().chain([highest, manifest.log]).max().unwrap_or(0);
+
+    // Nothing has been changed so far, and nothing is refused from here on.
+    folder.claim()?;
+    let mut repairs = Vec::new();
+    let list = open_list(folder, options, manifest, found.as_ref(), &mut repairs)?;
+    remove_orphans(folder, &list, &files, &logs)?;
+    let next_sequence =
+        logs.values().last().map_or(list.manifest.last_sequence + 1, |log| log.survey.next_sequence);
+    let mut newest = None;
+    if let Some((&number, replayed)) = logs.last_key_value() {
+        newest = Some(continue_log(folder, number, &replayed.survey, &mut repairs)?);
+    }
+    // A process that died may have made names and written bytes that are not on the disk yet.
+    disk.sync_dir(folder.dir())?;
+    let mut memtables: Vec<_> = logs.into_values().map(|log| Arc::new(log.memtable)).collect();
+    let active = memtables.pop().unwrap_or_else(|| Arc::new(Memtable::new(next_number, false)));
+    memtables.reverse();
+    let tables = Arc::new(Tables::of(&list.manifest, &tables));
+    let state = State { active, full: memtables, tables };
+    Ok((Parts { state, log: newest, list, next_sequence, next_number: next_number + 1 }, repairs))
+}
+
+/// That a folder without a manifest has nothing in it that a manifest should name.
+fn check_new(folder: &StoreFolder, files: &[FileKind]) -> Result<()> {
+    match files.first() {
+        // The manifest of a new store comes before any other file.
+        Some(kind) => {
+            let what = format!("it is missing, and {} is there", kind.name());
+            Err(Error::corrupt(&folder.path(MANIFEST), 0, what))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Opens all tables that the manifest names.
+fn open_tables(folder: &StoreFolder, manifest: &Manifest) -> Result<HashMap<u64, Arc<Table>>> {
+    let metas: Vec<&TableMeta> = manifest.levels.iter().flatten().collect();
+    // Of each, about a fiftieth is read: its index and filter.
+    let bytes = metas.iter().map(|meta| meta.len / 50).sum();
+    let tables = parallel::for_each(metas.len(), bytes, |place| {
+        let path = folder.path(&FileKind::Table(metas[place].number).name());
+        Table::open(&**folder.disk(), &path, metas[place].clone())
+    })?;
+    Ok(tables.into_iter().map(|table| (table.meta.number, Arc::new(table))).collect())
+}
+
+/// Reads the logs whose writes are in no table, in the order of their numbers.
+fn replay(folder: &StoreFolder, manifest: &Manifest, files: &[FileKind]) -> Result<BTreeMap<u64, Replayed>> {
+    let disk = &**folder.disk();
+    let mut numbers: Vec<u64> = Vec::new();
+    for kind in files {
+        if let FileKind::Log(number) = *kind
+            && number >= manifest.log
+        {
+            // One that was being made and had no write yet. The one that the manifest knows was whole.
+            let is_known = manifest.has_log && number == manifest.log;
+            let path = folder.path(&kind.name());
+            if is_known || !Header::is_unfinished(*kind, &disk.map(&path)?) {
+                numbers.push(number);
+            }
+        }
+    }
+    numbers.sort_unstable();
+    if manifest.has_log && numbers.first() != Some(&manifest.log) {
+        let path = folder.path(&FileKind::Log(manifest.log).name());
+        return Err(Error::corrupt(&path, 0, "it is missing, and what it says is in no table"));
+    }
+    let mut logs: BTreeMap<u64, Replayed> = BTreeMap::new();
+    let mut expected = manifest.last_sequence + 1;
+    for (place, &number) in numbers.iter().enumerate() {
+        let path = folder.path(&FileKind::Log(number).name());
+        let memtable = Memtable::new(number, true);
+        let map = disk.map(&path)?;
+        let survey = log::survey(&path, number, &map, expected, |sequence, write| match write {
+            Write::Set(key, value) => memtable.insert(key, Some(value), sequence),
+            Write::Delete(key) => memtable.insert(key, None, sequence),
+        })?;
+        let is_whole = survey.tail == Tail::Unused && survey.end == map.len();
+        if place + 1 < numbers.len() && !is_whole {
+            let what = "it is damaged: a log that another follows has no unfinished end";
+            return Err(Error::corrupt(&path, survey.end as u64, what));
+        }
+        expected = survey.next_sequence;
+        logs.insert(number, Replayed { memtable, survey });
+    }
+    Ok(logs)
+}
+
+/// Opens the manifest for edits, without what a crash left unfinished; or makes that of a new store.
+fn open_list(
+    folder: &StoreFolder,
+    options: &Options,
+    manifest: Manifest,
+    found: Option<&Found>,
+    repairs: &mut Vec<Repair>,
+) -> Result<List> {
+    let disk = &**folder.disk();
+    let path = folder.path(MANIFEST);
+    let (edits, is_torn, end) = if let Some(found) = found {
+        (found.edits, found.is_torn, found.end as u64)
+    } else {
+        replace(disk, &path, &[&manifest.encode()], SyncPolicy::Always)?;
+        (1, false, 0)
+    };
+    let file = disk.open(&path)?;
+    if is_torn {
+        repairs.push(cut_torn_tail(disk, &*file, end)?);
+    }
+    let limit = limit(manifest.whole().encode(1).len() + HEADER_LEN, options);
+    Ok(List { manifest, file, edits, limit })
+}
+
+/// Removes what belongs to no list: tables of a merge that was not installed, tables and logs that were replaced. The removal
+/// needs no sync: if it is lost, it is done again.
+fn remove_orphans(
+    folder: &StoreFolder,
+    list: &List,
+    files: &[FileKind],
+    logs: &BTreeMap<u64, Replayed>,
+) -> Result<()> {
+    let is_orphan = |kind: &&FileKind| match **kind {
+        FileKind::Manifest => false,
+        FileKind::Log(number) => !logs.contains_key(&number),
+        FileKind::Table(number) => !list.manifest.numbers().any(|named| named == number),
+    };
+    let orphans: Vec<&FileKind> = files.iter().filter(is_orphan).collect();
+    if orphans.is_empty() {
+        return Ok(());
+    }
+    // The process before may have died before its last edit was on the disk: a loss of power would bring back a manifest
+    // that needs these.
+    list.file.sync()?;
+    folder.disk().sync_dir(folder.dir())?;
+    orphans.into_iter().try_for_each(|kind| folder.disk().remove(&folder.path(&kind.name())))
+}
+
+/// Opens the newest log to be continued, without what a crash left unfinished.
+fn continue_log(
+    folder: &StoreFolder,
+    number: u64,
+    survey: &log::Survey,
+    repairs: &mut Vec<Repair>,
+) -> Result<LogFile> {
+    let disk: &dyn Disk = &**folder.disk();
+    let file: Box<dyn File> = disk.open(&folder.path(&FileKind::Log(number).name()))?;
+    let end = survey.end as u64;
+    if let Tail::Torn { end: torn_end } = survey.tail {
+        // The unused reserve first: it is not worth keeping a copy of.
+        file.truncate(torn_end as u64)?;
+        repairs.push(cut_torn_tail(disk, &*file, end)?);
+    } else if file.len() > end {
+        file.truncate(end)?;
+    }
+    file.sync()?;
+    Ok(LogFile { file: Arc::from(file), is_reserved: false, capacity: u64::MAX })
+}

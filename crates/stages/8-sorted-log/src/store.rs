@@ -1,0 +1,255 @@
+//! [`Store`]: the parts of an open store, shared by its users and its threads, and the locks around them.
+//!
+//! The locks are taken in this order, and none is held while waiting for an earlier one:
+//!
+//! ```text
+//!   compaction ──► flushing ──► writer ──► list ──► swapping
+//! ```
+//!
+//! - `compaction`, `flushing`: one merge of tables, one write of a memtable at a time.
+//! - `writer`: one write at a time. Nobody waits for the disk under it, but for the thread that begins a new log.
+//! - `list`: the manifest, and the edits that are appended to it.
+//! - `swapping`: the choice of the next [`State`].
+//!
+//! Readers take none of them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use logladder_disk::{Disk, File, Poison, StoreFolder, replace};
+use logladder_engine::{Error, Result, SyncPolicy};
+
+use crate::Options;
+use crate::background::Signal;
+use crate::commit::Commits;
+use crate::files::{FileKind, MANIFEST};
+use crate::manifest::{Edit, LEVELS, Manifest};
+use crate::memtable::Memtable;
+use crate::table::{Table, TableMeta};
+
+/// An open store.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) folder: StoreFolder,
+    pub(crate) options: Options,
+    pub(crate) poison: Poison,
+    pub(crate) signal: Signal,
+    pub(crate) commits: Commits,
+    /// For each level the largest key that was merged down last: the next comes behind it.
+    pub(crate) compaction: Mutex<[Vec<u8>; LEVELS]>,
+    pub(crate) flushing: Mutex<()>,
+    writer: Mutex<Writer>,
+    list: Mutex<List>,
+    swapping: Mutex<()>,
+    state: ArcSwap<State>,
+    /// The number of the last write that readers see.
+    pub(crate) visible: AtomicU64,
+    next_number: AtomicU64,
+    pub(crate) stalls: AtomicU64,
+}
+
+/// What the keys of the store are in: each part newer than the next.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Where writes go.
+    pub(crate) active: Arc<Memtable>,
+    /// Memtables that are full and not in a table yet, the newest first.
+    pub(crate) full: Vec<Arc<Memtable>>,
+    pub(crate) tables: Arc<Tables>,
+}
+
+/// The tables of each level.
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    /// In level 0 the newest first, in the others by their keys.
+    pub(crate) levels: [Vec<Arc<Table>>; LEVELS],
+}
+
+impl Tables {
+    /// Those that the manifest names, of `open` ones.
+    pub(crate) fn of(manifest: &Manifest, open: &HashMap<u64, Arc<Table>>) -> Self {
+        let level = |metas: &Vec<TableMeta>| {
+            metas.iter().filter_map(|meta| open.get(&meta.number).cloned()).collect()
+        };
+        Self { levels: std::array::from_fn(|number| level(&manifest.levels[number])) }
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.levels.iter().flatten()
+    }
+}
+
+/// What only one thread at a time may change: the end of the log.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    /// The number that the next write will have.
+    pub(crate) next_sequence: u64,
+    pub(crate) memtable: Arc<Memtable>,
+    /// The memtable's log; none before its first write.
+    pub(crate) log: Option<LogFile>,
+    /// The frame that is being written, kept for its memory.
+    pub(crate) buffer: Vec<u8>,
+    /// Whether a memtable has become full since someone asked.
+    pub(crate) has_rotated: bool,
+}
+
+/// A log that is appended to.
+#[derive(Debug, Clone)]
+pub(crate) struct LogFile {
+    pub(crate) file: Arc<dyn File>,
+    /// Whether space is reserved for it, and must be given back.
+    pub(crate) is_reserved: bool,
+    /// The length that it must not pass: of a reserved one, the first frame fits.
+    pub(crate) capacity: u64,
+}
+
+/// The manifest, and its file.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) manifest: Manifest,
+    pub(crate) file: Box<dyn File>,
+    /// How many edits are in the file.
+    pub(crate) edits: u64,
+    /// How long the file may grow before it is written anew.
+    pub(crate) limit: u64,
+}
+
+/// The parts that opening has put together.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) state: State,
+    pub(crate) log: Option<LogFile>,
+    pub(crate) list: List,
+    pub(crate) next_sequence: u64,
+    pub(crate) next_number: u64,
+}
+
+impl Store {
+    pub(crate) fn new(folder: StoreFolder, options: Options, parts: Parts) -> Self {
+        let last = parts.next_sequence - 1;
+        let writer = Writer {
+            next_sequence: parts.next_sequence,
+            memtable: Arc::clone(&parts.state.active),
+            log: parts.log,
+            buffer: Vec::new(),
+            has_rotated: false,
+        };
+        Self {
+            folder,
+            options,
+            poison: Poison::default(),
+            signal: Signal::default(),
+            commits: Commits::durable_up_to(last),
+            compaction: Mutex::default(),
+            flushing: Mutex::default(),
+            writer: Mutex::new(writer),
+            list: Mutex::new(parts.list),
+            swapping: Mutex::default(),
+            state: ArcSwap::from_pointee(parts.state),
+            visible: AtomicU64::new(last),
+            next_number: AtomicU64::new(parts.next_number),
+            stalls: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &**self.folder.disk()
+    }
+
+    /// The state, and the number of the last write in it that counts. In this order: a state that is older than the number
+    /// is the store as it was when the next state came, and one that is newer might have lost what the number needs.
+    pub(crate) fn now(&self) -> (arc_swap::Guard<Arc<State>>, u64) {
+        let state = self.state.load();
+        (state, self.visible.load(Ordering::Acquire))
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn now_kept(&self) -> (Arc<State>, u64) {
+        let state = self.state.load_full();
+        (state, self.visible.load(Ordering::Acquire))
+    }
+
+    /// The lock that a write needs.
+    ///
+    /// # Errors
+    ///
+    /// A write has failed before, or a thread has panicked in the middle of one.
+    pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Writer>> {
+        self.poison.check()?;
+        let writer = self.writer.lock().map_err(|_| Error::panicked())?;
+        // Again: whoever had the lock may have failed.
+        self.poison.check()?;
+        Ok(writer)
+    }
+
+    /// A number for a new file.
+    pub(crate) fn new_number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn table_path(&self, number: u64) -> std::path::PathBuf {
+        self.folder.path(&FileKind::Table(number).name())
+    }
+
+    /// Puts another state in place of the one there is.
+    pub(crate) fn change(&self, next: impl FnOnce(&State) -> State) {
+        // The state is replaced as a whole, so a panic cannot have left it half-changed.
+        let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = next(&self.state.load());
+        self.state.store(Arc::new(next));
+    }
+
+    /// Puts the edit on the disk, and then in place, with the tables `added` that it names. If it is about a memtable that
+    /// is in a table now, that is `flushed`.
+    ///
+    /// # Errors
+    ///
+    /// The disk failed. Whether the edit is on the disk is then unknown, so the caller takes no more writes and removes
+    /// no file.
+    pub(crate) fn install(&self, edit: &Edit, added: Vec<Table>, flushed: bool) -> Result<()> {
+        let mut list = self.list.lock().map_err(|_| Error::panicked())?;
+        let list = &mut *list;
+        let mut manifest = list.manifest.clone();
+        let path = self.folder.path(MANIFEST);
+        let contradiction =
+            || Error::corrupt(&path, list.file.len(), "the next edit contradicts those before it");
+        manifest.apply(edit).ok_or_else(contradiction)?;
+        let bytes = edit.encode(list.edits + 1);
+        if list.file.len() + bytes.len() as u64 <= list.limit {
+            list.file.append(&bytes)?;
+            list.file.sync()?;
+            list.edits += 1;
+        } else {
+            let bytes = manifest.encode();
+            replace(self.disk(), &path, &[&bytes], SyncPolicy::Always)?;
+            list.file = self.disk().open(&path)?;
+            (list.edits, list.limit) = (1, limit(bytes.len(), &self.options));
+        }
+        list.manifest = manifest;
+        self.change(|state| {
+            let mut open: HashMap<u64, Arc<Table>> =
+                state.tables.all().map(|table| (table.meta.number, Arc::clone(table))).collect();
+            open.extend(added.into_iter().map(|table| (table.meta.number, Arc::new(table))));
+            let kept = state.full.len() - usize::from(flushed);
+            State {
+                active: Arc::clone(&state.active),
+                full: state.full[..kept].to_vec(),
+                tables: Arc::new(Tables::of(&list.manifest, &open)),
+            }
+        });
+        Ok(())
+    }
+
+    /// A copy of what the manifest says.
+    pub(crate) fn manifest(&self) -> Result<Manifest> {
+        Ok(self.list.lock().map_err(|_| Error::panicked())?.manifest.clone())
+    }
+}
+
+/// How long a manifest may grow whose first edit makes it so long.
+pub(crate) fn limit(len: usize, options: &Options) -> u64 {
+    (4 * len as u64).max(options.manifest_bytes)
+}

@@ -1,0 +1,291 @@
+//! A sorted table: a file of keys in order, which never changes.
+//!
+//! ```text
+//!   ┌────────┬───────┬───────┬───┬────────┬───────┬────────┐
+//!   │ header │ block │ block │ … │ filter │ index │ footer │
+//!   └────────┴───────┴───────┴───┴────────┴───────┴────────┘
+//!     32                                              40
+//!   a block:   its bytes, 0 or 1 (LZ4), CRC32 of both
+//!   filter:    lines of a Bloom filter, CRC32
+//!   index:     for each block where its keys start, and its length (varints); CRC32
+//!   footer:    where the filter starts, where the index, how many entries, the number (u64 each), CRC32, "LLSL"
+//! ```
+//!
+//! The file is mapped into memory. Opening it checks the header, the footer, the index and the filter; a block is checked
+//! when it is first read, and a bit in memory remembers that. So no damaged byte is ever believed, a store of
+//! many tables opens at once, and what is read often is not checked often. What a disk does to a block after its first
+//! read, the page cache of the kernel does not see either.
+
+pub(crate) mod block;
+pub(crate) mod build;
+pub(crate) mod cursor;
+pub(crate) mod filter;
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use logladder_disk::sabotage::{self, Rule};
+use logladder_disk::{Disk, Map};
+use logladder_engine::{Error, Result};
+
+use self::block::{Answer, Block};
+use crate::bytes::{Reader, index};
+use crate::files::{FileKind, HEADER_LEN, Header};
+
+/// The mark of a block that stands as it is.
+const PLAIN: u8 = 0;
+
+/// The mark of a block that LZ4 compressed.
+const COMPRESSED: u8 = 1;
+
+/// How long the footer is.
+const FOOTER_LEN: usize = 40;
+
+/// The last bytes of the file.
+const FOOTER_MAGIC: &[u8; 4] = b"LLSL";
+
+/// The largest block, decompressed: one entry may be this much larger than the limit.
+const MAX_BLOCK: usize = 3 << 30;
+
+/// What the manifest knows of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TableMeta {
+    pub(crate) number: u64,
+    /// How long the file is.
+    pub(crate) len: u64,
+    /// How many keys it has, tombstones included.
+    pub(crate) entries: u64,
+    /// How many of those are tombstones.
+    pub(crate) tombstones: u64,
+    /// The checksum of its footer: a table of the same name from elsewhere has another.
+    pub(crate) crc: u32,
+    pub(crate) smallest: Vec<u8>,
+    pub(crate) largest: Vec<u8>,
+}
+
+/// The end of the file.
+#[derive(Debug, Clone, Copy)]
+struct Footer {
+    filter_at: u64,
+    index_at: u64,
+    entries: u64,
+    number: u64,
+}
+
+impl Footer {
+    /// Its bytes, and its checksum.
+    fn encode(self) -> ([u8; FOOTER_LEN], u32) {
+        let mut bytes = [0; FOOTER_LEN];
+        let fields = [self.filter_at, self.index_at, self.entries, self.number];
+        for (field, place) in fields.iter().zip(bytes.chunks_exact_mut(8)) {
+            place.copy_from_slice(&field.to_le_bytes());
+        }
+        let crc = crc32fast::hash(&bytes[..32]);
+        bytes[32..36].copy_from_slice(&crc.to_le_bytes());
+        bytes[36..].copy_from_slice(FOOTER_MAGIC);
+        (bytes, crc)
+    }
+
+    fn decode(bytes: &[u8]) -> Option<(Self, u32)> {
+        let mut fields = Reader::new(bytes);
+        let footer = Self {
+            filter_at: fields.u64()?,
+            index_at: fields.u64()?,
+            entries: fields.u64()?,
+            number: fields.u64()?,
+        };
+        let crc = fields.u32()?;
+        let is_right = crc == crc32fast::hash(&bytes[..32]) || sabotage::skips(Rule::ChecksumCheck);
+        (is_right && fields.take(4)? == FOOTER_MAGIC).then_some((footer, crc))
+    }
+}
+
+/// Where the blocks lie, and at which keys they start. It is in memory while the table is open.
+#[derive(Debug, Default)]
+struct Index {
+    /// The starts, one behind the other.
+    keys: Vec<u8>,
+    /// Where the start of each block ends in `keys`.
+    key_ends: Vec<u32>,
+    /// Where each block starts in the file, and at last where the last ends.
+    offsets: Vec<u64>,
+}
+
+impl Index {
+    fn decode(bytes: &[u8], end: u64) -> Option<Self> {
+        let mut fields = Reader::new(bytes);
+        let mut index = Self { offsets: vec![HEADER_LEN as u64], ..Self::default() };
+        let mut at = HEADER_LEN as u64;
+        while !fields.is_empty() {
+            index.keys.extend_from_slice(fields.key()?);
+            index.key_ends.push(u32::try_from(index.keys.len()).ok()?);
+            let len = fields.varint()?;
+            at = at.checked_add(len).filter(|&at| len > 5 && at <= end)?;
+            index.offsets.push(at);
+        }
+        (at == end && index.len() > 0).then_some(index)
+    }
+
+    fn len(&self) -> usize {
+        self.key_ends.len()
+    }
+
+    #[inline]
+    fn start(&self, block: usize) -> &[u8] {
+        let begin = if block == 0 { 0 } else { self.key_ends[block - 1] as usize };
+        &self.keys[begin..self.key_ends[block] as usize]
+    }
+
+    /// The last block that starts at or before `key`. The first starts before every key.
+    #[inline]
+    fn block_of(&self, key: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while high - low > 1 {
+            let middle = usize::midpoint(low, high);
+            if self.start(middle) <= key { low = middle } else { high = middle }
+        }
+        low
+    }
+}
+
+/// A table that is open.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) meta: TableMeta,
+    path: PathBuf,
+    map: Map,
+    index: Index,
+    filter: Range<usize>,
+    /// A bit for each block: whether its checksum has been compared.
+    verified: Box<[AtomicU64]>,
+}
+
+impl Table {
+    /// Opens the table that the manifest describes.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or damaged, or another's.
+    pub(crate) fn open(disk: &dyn Disk, path: &Path, meta: TableMeta) -> Result<Self> {
+        let damaged = |offset: usize, what: &str| Error::corrupt(path, offset as u64, what);
+        if disk.entry(path)?.is_none() {
+            return Err(damaged(0, "it is missing, and the manifest names it"));
+        }
+        let map = disk.map(path)?;
+        Header::decode(path, FileKind::Table(meta.number), &map)?;
+        if map.len() as u64 != meta.len {
+            let what = format!("the file has {} bytes, and the manifest says {}", map.len(), meta.len);
+            return Err(damaged(map.len().min(index(meta.len)), &what));
+        }
+        let footer_at = map.len().checked_sub(FOOTER_LEN).filter(|&at| at >= HEADER_LEN);
+        let footer_at = footer_at.ok_or_else(|| damaged(0, "it is too short to be a table"))?;
+        let (footer, crc) = Footer::decode(&map[footer_at..])
+            .ok_or_else(|| damaged(footer_at, "the checksum of the footer does not match"))?;
+        if crc != meta.crc || footer.number != meta.number || footer.entries != meta.entries {
+            return Err(damaged(footer_at, "it is not the table that the manifest names"));
+        }
+        let (filter_at, index_at) = (index(footer.filter_at), index(footer.index_at));
+        let section = |start: usize, end: usize, name: &str| {
+            let bytes = end.checked_sub(4).and_then(|end| map.get(start..end));
+            let crc = end.checked_sub(4).and_then(|at| Reader::at(&map, at).u32());
+            match (bytes, crc) {
+                (Some(bytes), Some(crc))
+                    if crc == crc32fast::hash(bytes) || sabotage::skips(Rule::ChecksumCheck) =>
+                {
+                    Ok(bytes)
+                }
+                _ => Err(damaged(start, &format!("the checksum of the {name} does not match"))),
+            }
+        };
+        section(filter_at, index_at, "filter")?;
+        let index = Index::decode(section(index_at, footer_at, "index")?, footer.filter_at)
+            .ok_or_else(|| damaged(index_at, "the index names blocks that cannot be there"))?;
+        let verified = (0..index.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
+        let filter = filter_at..index_at - 4;
+        Ok(Self { meta, path: path.to_path_buf(), map, index, filter, verified })
+    }
+
+    /// How much memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        self.index.keys.len() + 12 * self.index.len() + self.filter.len()
+    }
+
+    /// Hands what the table says of `key` to `read`, if it says anything: a value, or none for a tombstone.
+    #[inline]
+    pub(crate) fn get<R>(
+        &self,
+        key: &[u8],
+        hash: u64,
+        read: impl FnOnce(Option<&[u8]>) -> R,
+    ) -> Result<Option<R>> {
+        if key < self.meta.smallest.as_slice()
+            || key > self.meta.largest.as_slice()
+            || !filter::may_have(&self.map[self.filter.clone()], hash)
+        {
+            return Ok(None);
+        }
+        let number = self.index.block_of(key);
+        let bytes = self.block(number)?;
+        let found = Block::parse(&bytes).and_then(|block| block.find(key));
+        let found = found.ok_or_else(|| self.senseless(number))?;
+        Ok(match found {
+            Answer::Nothing => None,
+            Answer::Deleted => Some(read(None)),
+            Answer::Value(range) => Some(read(Some(&bytes[range]))),
+        })
+    }
+
+    /// How many bytes its blocks take. Its writes took as many in the log, at least.
+    pub(crate) fn block_bytes(&self) -> u64 {
+        self.index.offsets[self.index.len()] - HEADER_LEN as u64
+    }
+
+    pub(crate) fn blocks(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The last block that may have `key`.
+    pub(crate) fn block_of(&self, key: &[u8]) -> usize {
+        self.index.block_of(key)
+    }
+
+    /// The bytes of a block, checked.
+    ///
+    /// # Errors
+    ///
+    /// It is damaged.
+    #[inline]
+    pub(crate) fn block(&self, number: usize) -> Result<Cow<'_, [u8]>> {
+        let (start, end) = (index(self.index.offsets[number]), index(self.index.offsets[number + 1]));
+        let stored = &self.map[start..end];
+        let (bytes, trailer) = stored.split_at(stored.len() - 5);
+        let (word, bit) = (&self.verified[number / 64], 1 << (number % 64));
+        if word.load(Ordering::Relaxed) & bit == 0 {
+            let crc = crc32fast::hash(&stored[..stored.len() - 4]).to_le_bytes();
+            if trailer[1..] != crc && !sabotage::skips(Rule::ChecksumCheck) {
+                return Err(Error::corrupt(
+                    &self.path,
+                    start as u64,
+                    "the checksum of the block does not match",
+                ));
+            }
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        match trailer[0] {
+            PLAIN => Ok(Cow::Borrowed(bytes)),
+            COMPRESSED if Reader::new(bytes).u32().is_some_and(|len| len as usize <= MAX_BLOCK) => {
+                let plain = lz4_flex::decompress_size_prepended(bytes);
+                plain.map(Cow::Owned).map_err(|_| self.senseless(number))
+            }
+            _ => Err(self.senseless(number)),
+        }
+    }
+
+    /// The error of a block that cannot be read though its checksum is right.
+    pub(crate) fn senseless(&self, block: usize) -> Error {
+        let what = "the block makes no sense, though its checksum matches";
+        Error::corrupt(&self.path, self.index.offsets[block], what)
+    }
+}
