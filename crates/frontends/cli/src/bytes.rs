@@ -122,6 +122,18 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("not a time such as `1s` or `100ms`: {error}"))
 }
 
+/// A [`duration`] that is not nothing.
+///
+/// # Errors
+///
+/// It is none, or nothing.
+pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("a value that ends at once would never be seen: `del` removes one".to_owned()),
+        time => Ok(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,7 +58,7 @@ pub(crate) struct Set {
     /// The value; `-` to read it from standard input, as it is; behind `--` if it begins with a dash
     value: String,
     /// Let the value end after this time, such as 30s or 2h
-    #[arg(long, value_name = "TIME", value_parser = bytes::duration)]
+    #[arg(long, value_name = "TIME", value_parser = bytes::some_time)]
     ttl: Option<std::time::Duration>,
 }
 

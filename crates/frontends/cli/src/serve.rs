@@ -32,10 +32,10 @@ const LAST_CALLS: Duration = Duration::from_secs(10);
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Where to listen, an IP address and a port; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     addr: SocketAddr,
     /// Where to speak the protocol of Redis as well, such as 127.0.0.1:6380
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     redis: Option<SocketAddr>,
     /// What clients must send as `Authorization: Bearer TOKEN`, or with AUTH; asked for where other machines reach the address
     #[arg(long, value_name = "TOKEN", env = "LOGLADDER_TOKEN", hide_env_values = true)]
@@ -168,6 +168,18 @@ fn refusal(error: &ServeError) -> Refusal {
         ServeError::NeedsToken { .. } => Refusal::Usage(format!("{error} (--token)")),
         _ => Refusal::Store(error.to_string()),
     }
+}
+
+/// An address to listen at. The one name that means the same on every machine is taken as well.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numbers = match text.rsplit_once(':') {
+        Some(("localhost", port)) => format!("127.0.0.1:{port}"),
+        _ => text.to_owned(),
+    };
+    numbers.parse().map_err(|_| {
+        "it must be an IP address and a port, such as 127.0.0.1:8080, or 0.0.0.0:8080 for every network of this machine"
+            .to_owned()
+    })
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

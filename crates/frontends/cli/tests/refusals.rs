@@ -243,3 +243,21 @@ fn a_full_disk_behind_the_output_is_named_as_that() {
         assert!(output.status.code() == Some(3) && is_told, "{words:?}: {said}");
     }
 }
+
+#[test]
+fn a_value_that_would_end_at_once_is_refused_and_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["set", "a", "1"]);
+    let output = run(folder.path(), &["set", "a", "2", "--ttl", "0s"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && said.contains("ends at once"), "{said}");
+    assert_eq!(done(folder.path(), &["get", "a"]), "1\n");
+}
+
+#[test]
+fn an_address_that_is_a_name_is_refused_with_one_that_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["serve", "--addr", "store.example:8080"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && said.contains("such as 127.0.0.1:8080"), "{said}");
+}

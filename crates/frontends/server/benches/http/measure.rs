@@ -170,7 +170,7 @@ fn mixed(scale: &Scale, folder: &Path) -> Result<Vec<TargetRow>> {
     if seen.is_empty() || with_one_arena.is_empty() {
         return Ok(Vec::new());
     }
-    let row = |seen: &[[u32; 2]], kind: usize, what: &'static str, target: Target| {
+    let row = |seen: &[[u32; 3]], kind: usize, what: &'static str, target: Target| {
         // The first quarter fills the store, and the buffers of the connections.
         let most = |quarter: usize| {
             let part = &seen[seen.len() * quarter / 4..seen.len() * (quarter + 1) / 4];
@@ -182,14 +182,15 @@ fn mixed(scale: &Scale, folder: &Path) -> Result<Vec<TargetRow>> {
     };
     let most = Target::AtMost(1.1);
     Ok(vec![
-        row(&seen, 0, "its own memory: last quarter of the mixed load ÷ second quarter", most),
-        row(&with_one_arena, 0, "the same with MALLOC_ARENA_MAX=1", most),
-        row(&seen, 1, "pages of its files that are in memory, likewise", Target::None),
+        row(&seen, 2, "resident memory (RSS): last quarter of the mixed load ÷ second quarter", most),
+        row(&seen, 1, "of it pages of its files, likewise", Target::None),
+        row(&seen, 0, "of it its own memory, likewise", most),
+        row(&with_one_arena, 0, "its own memory with MALLOC_ARENA_MAX=1, likewise", most),
     ])
 }
 
 #[allow(clippy::disallowed_methods, reason = "a script is no part of a store")]
-fn memory_under_load(order: &Order, scale: &Scale, folder: &Path) -> Result<Vec<[u32; 2]>> {
+fn memory_under_load(order: &Order, scale: &Scale, folder: &Path) -> Result<Vec<[u32; 3]>> {
     let served = Served::start(order, folder)?;
     let script = folder.join("mixed.lua");
     std::fs::write(&script, MIXED)?;
@@ -213,12 +214,12 @@ fn memory_under_load(order: &Order, scale: &Scale, folder: &Path) -> Result<Vec<
     Ok(seen)
 }
 
-/// Memory that the process has to itself, and pages of files, in KiB.
-fn resident(served: &Served) -> Option<[u32; 2]> {
+/// Memory that the process has to itself, pages of files, and all that is resident, in KiB.
+fn resident(served: &Served) -> Option<[u32; 3]> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", served.process_id())).ok()?;
     let kib = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix(" kB")?.parse().ok()
     };
-    Some([kib("RssAnon:")?, kib("RssFile:")?])
+    Some([kib("RssAnon:")?, kib("RssFile:")?, kib("VmRSS:")?])
 }
