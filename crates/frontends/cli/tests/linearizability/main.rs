@@ -28,8 +28,10 @@ use running::{Server, logladder};
 /// How many histories, unless the environment variable `LOGLADDER_HISTORIES` says otherwise.
 const HISTORIES: u64 = 20;
 
-const CLIENTS: usize = 6;
-const KEYS: usize = 3;
+/// Clients, and the keys they share: few, so that they meet at a key; and in every second history so many that the sets of one
+/// server wait for each other, and share a transaction.
+const FEW: (usize, usize) = (6, 3);
+const CROWD: (usize, usize) = (18, 8);
 const OPERATIONS_OF_EACH: usize = 15;
 
 /// A server over these members, which asks this one first.
@@ -121,16 +123,17 @@ fn work(
 /// does what, and not in which order it happens: that is up to the machine.
 fn one_history(seed: u64, members: &mut [servers::Server], clients: &[Client]) -> (History, &'static str) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let all = CLIENTS * OPERATIONS_OF_EACH;
+    let (workers, keys) = if seed % 2 == 0 { FEW } else { CROWD };
+    let all = workers * OPERATIONS_OF_EACH;
     let strike = random.random_range(5..all / 2);
     let heal = random.random_range(strike + 5..all);
     let victim = if random.random() { leader(members, &clients[0]) } else { None };
     let victim = victim.unwrap_or_else(|| random.random_range(0..members.len()));
     let is_killed: bool = random.random();
-    let keys: Vec<String> = (0..KEYS).map(|number| format!("{seed}-{number}")).collect();
+    let keys: Vec<String> = (0..keys).map(|number| format!("{seed}-{number}")).collect();
     let (history, begun, values) = (History::default(), Begun::default(), AtomicU32::new(1));
     thread::scope(|scope| {
-        for number in 0..CLIENTS {
+        for number in 0..workers {
             let random = ChaCha8Rng::seed_from_u64(random.random());
             let client = &clients[number % clients.len()];
             let (history, begun, keys, values) = (&history, &begun, &keys, &values);
