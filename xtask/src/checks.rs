@@ -23,8 +23,9 @@ pub(crate) fn test() -> Result<()> {
 /// The package of stage 9, whose build needs [`PROTOC`].
 const STAGE_9: &str = "logladder-etcd";
 
-/// The frontend with stage 9 in it.
-const WITH_STAGE_9: [&str; 4] = ["--package", "logladder-cli", "--features", "etcd"];
+/// The frontend with stage 9 in it, beside the workspace: what it stands on is then built as it is for everything else, and so
+/// is there already.
+const WITH_STAGE_9: [&str; 3] = ["--workspace", "--features", "logladder-cli/etcd"];
 
 /// A command of cargo for the whole workspace, or for all of it but stage 9. `rest` stands behind.
 fn in_workspace<'a>(with_stage_9: bool, command: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {

@@ -55,9 +55,11 @@ pub(crate) struct Cluster {
 
 /// How the command is built: by these words to cargo, and into this folder of the target.
 type Build = (&'static [&'static str], &'static str);
-const RELEASE: Build = (&["build", "--release"], "release");
+const RELEASE: Build =
+    (&["build", "--release", "--package", "logladder-cli", "--features", "etcd"], "release");
 /// As for its tests, which have left it there.
-const AS_TESTED: Build = (&["test", "--no-run", "--test", "etcd"], "debug");
+const AS_TESTED: Build =
+    (&["test", "--no-run", "--test", "etcd", "--workspace", "--features", "logladder-cli/etcd"], "debug");
 
 /// Kills the leader twice, and then two of three, with the command as it was built for the tests.
 pub(crate) fn check_failover() -> Result<()> {
@@ -128,7 +130,7 @@ impl Cluster {
 
 /// Builds the command with stage 9 in it, and says where it is.
 fn build((words, folder): Build) -> Result<PathBuf> {
-    cargo(&[words, &["--package", "logladder-cli", "--features", "etcd"]].concat(), &[])?;
+    cargo(words, &[])?;
     // This program is in a folder of the same target, by the name of its own profile.
     let here = std::env::current_exe().context("where is this program?")?;
     let target = here.parent().and_then(|folder| folder.parent()).context("this program has no folder")?;
