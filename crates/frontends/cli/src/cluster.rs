@@ -27,15 +27,16 @@ pub(crate) struct ClusterArguments {
     )]
     endpoints: Vec<String>,
     /// The name of the store in the cluster (etcd)
+    // Not `prefix`, which is that of the keys of a listing.
     #[arg(
-        long,
+        long = "cluster-prefix",
         global = true,
         value_name = "NAME",
         default_value = "logladder",
         env = "LOGLADDER_PREFIX",
         hide_env_values = true
     )]
-    prefix: String,
+    cluster_prefix: String,
     /// How long a call may take (etcd)
     #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = crate::bytes::duration)]
     timeout: std::time::Duration,
@@ -61,11 +62,11 @@ impl StoreArguments {
     #[cfg(feature = "etcd")]
     pub(crate) fn open_in_the_cluster(&self) -> Result<Box<dyn Engine>> {
         use logladder::etcd::{Etcd, Options, Reads};
-        let ClusterArguments { endpoints, prefix, timeout, patience, serializable } = &self.cluster;
+        let ClusterArguments { endpoints, cluster_prefix, timeout, patience, serializable } = &self.cluster;
         let reads = if *serializable { Reads::Serializable } else { Reads::Linearizable };
         let options = Options::default()
             .with_endpoints(endpoints)
-            .with_prefix(prefix)
+            .with_prefix(cluster_prefix)
             .with_timeout(*timeout)
             .with_patience(*patience)
             .with_reads(reads);

@@ -53,6 +53,24 @@ fn the_command_reads_and_writes_a_store_in_a_cluster() {
     assert!(!Path::new("logladder-data").exists(), "no folder is made");
 }
 
+/// Both have a prefix: the store in the cluster, and the keys that are asked for. They are no one's but their own.
+#[test]
+fn keys_are_listed_by_their_prefix_in_a_store_under_a_prefix_and_in_one_that_lies_in_a_folder() {
+    let members = [servers::Server::alone()];
+    let folder = tempfile::tempdir().unwrap();
+    let in_a_folder = |arguments: &[&str]| {
+        printed(&logladder().arg("--dir").arg(folder.path()).args(arguments).output().unwrap())
+    };
+    for key in ["a", "ab", "b"] {
+        printed(&run(&members, &["--cluster-prefix", "shop", "set", key, "1"]));
+        in_a_folder(&["set", key, "1"]);
+    }
+    let listing = ["scan", "--prefix", "a", "--keys", "--sorted"];
+    assert_eq!(printed(&run(&members, &[&["--cluster-prefix", "shop"], &listing[..]].concat())), "a\nab\n");
+    assert_eq!(printed(&run(&members, &listing)), "");
+    assert_eq!(in_a_folder(&listing), "a\nab\n");
+}
+
 #[test]
 fn servers_over_one_cluster_show_one_store_and_its_members() {
     let mut members = servers::Server::cluster(3);

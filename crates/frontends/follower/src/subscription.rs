@@ -179,7 +179,12 @@ impl Subscription {
                 let body = answer.body().as_deref().unwrap_or_default();
                 let told: Option<Told<'_>> = serde_json::from_slice(body).ok();
                 let (error, earliest) = told.map_or((None, None), |told| (told.error, told.earliest));
-                Err(refused(answer.status().as_u16(), error, earliest))
+                let status = answer.status().as_u16();
+                // Whoever follows gives its place up for these two, and shall not for the word of a stranger at that address.
+                if matches!(status, 400 | 410) && error.is_none() {
+                    return Err(strange(&format!("it answers {status} without saying why")));
+                }
+                Err(refused(status, error, earliest))
             }
             Err(HandshakeError::Failure(error)) => Err(gone(&error)),
             Err(HandshakeError::Interrupted(_)) => Err(Ended::Gone("it says nothing".to_owned())),

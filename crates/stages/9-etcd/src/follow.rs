@@ -37,6 +37,8 @@ impl Changes for Etcd {
     /// from others after up to a tenth of a second, which etcd takes to begin a watch in the past.
     fn changes(&self, since: Position, visit: &mut VisitChange<'_>) -> Result<Position> {
         let end = self.count(None)?;
+        // Before a watch goes on that was kept: the cluster may have been restored from an older state meanwhile.
+        not_behind_the_end(since, &end)?;
         let mut reader =
             Reader { etcd: self, at: since, end, tail: self.kept_tail(since), failing_since: None };
         if reader.tail.is_none() {
@@ -80,14 +82,13 @@ impl Etcd {
     /// Where a watch begins that shows what is behind this place.
     fn beginning(&self, since: Position, end: &Count) -> Result<Beginning> {
         let refused = |why: &str| Err(Error::InvalidPosition { why: why.to_owned() });
-        let Ok(revision) = i64::try_from(since.segment) else { return refused("etcd has no such revision") };
-        if revision > end.revision {
-            return refused("that revision is still to come");
-        }
-        if since.sequence > end.changes {
-            return refused("so many changes are still to come");
-        }
-        match self.count(Some(revision)) {
+        let revision = not_behind_the_end(since, end)?;
+        let there = match self.count(Some(revision)) {
+            // Nobody had to be asked, so nobody has said whether what follows is still there.
+            Ok(_) if revision <= 0 && self.compacted_revision()? > 0 => Err(Fault::Compacted),
+            there => there,
+        };
+        match there {
             Ok(there) => {
                 let first_of_last = there.changes.saturating_sub(there.in_last);
                 let is_between = there.last == revision
@@ -116,6 +117,19 @@ impl Etcd {
             Err(fault) => Err(fault.into()),
         }
     }
+}
+
+/// Refuses a place behind the end of the log. Otherwise, its revision.
+fn not_behind_the_end(since: Position, end: &Count) -> Result<i64> {
+    let refused = |why: &str| Err(Error::InvalidPosition { why: why.to_owned() });
+    let Ok(revision) = i64::try_from(since.segment) else { return refused("etcd has no such revision") };
+    if revision > end.revision {
+        return refused("that revision is still to come");
+    }
+    if since.sequence > end.changes {
+        return refused("so many changes are still to come");
+    }
+    Ok(revision)
 }
 
 /// Who reads the changes from one place to another.

@@ -109,6 +109,20 @@ pub(crate) struct Members {
     patience: Duration,
 }
 
+/// Refuses what no client of etcd could connect to, in words that say what to write.
+fn check_endpoint(endpoint: &str) -> Result<()> {
+    let why = if endpoint.trim().is_empty() {
+        "an endpoint is empty: is there a comma too many?".to_owned()
+    } else if endpoint.trim_start().starts_with("https:") {
+        format!(
+            "{endpoint} would need TLS, which this stage does not speak: name it as http://, through a tunnel where the network is not yours"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::Cluster { why })
+}
+
 impl Members {
     /// Gets ready to connect to them. Nobody is asked yet.
     pub(crate) async fn new(options: &Options) -> Result<Arc<Self>> {
@@ -117,6 +131,7 @@ impl Members {
         }
         let mut all = Vec::with_capacity(options.endpoints.len());
         for endpoint in &options.endpoints {
+            check_endpoint(endpoint)?;
             // A member without a leader says so at once, rather than to let a request wait.
             let connect = ConnectOptions::new()
                 .with_connect_timeout(options.patience)

@@ -195,11 +195,13 @@ fn endpoints_and_prefixes_that_make_no_sense_are_refused() {
     for options in [
         Options::default().with_endpoints(Vec::<String>::new()),
         Options::default().with_endpoints(["not a place"]),
-        Options::default().with_endpoints(["https://127.0.0.1:2379"]),
+        Options::default().with_endpoints(["http://127.0.0.1:2379", ""]),
     ] {
         let refused = Etcd::connect(options);
         assert!(matches!(refused, Err(Error::Cluster { .. })), "{refused:?}");
     }
+    let refused = Etcd::connect(Options::default().with_endpoints(["https://127.0.0.1:2379"])).unwrap_err();
+    assert!(refused.to_string().contains("does not speak"), "{refused}");
     let refused = Etcd::connect(Options::default().with_prefix("a:b"));
     assert!(matches!(refused, Err(Error::InvalidKey { .. })), "{refused:?}");
 }

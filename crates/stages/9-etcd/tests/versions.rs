@@ -138,12 +138,15 @@ fn who_is_up_to_date_misses_nothing_by_a_compaction_that_others_ask_for() {
     });
     // One that remembers nothing, and one that has a watch open.
     for store in [&open(&server), &store] {
-        match store.changes(start, &mut |_| panic!("a change is shown before the error")) {
-            Err(Error::Compacted { earliest }) => {
-                assert_eq!(earliest.sequence, 2);
-                assert_eq!(changes(store, earliest), []);
+        // The second is where a copy of an empty store of another stage stands.
+        for compacted in [start, Position { sequence: 0, segment: 0, offset: 0 }] {
+            match store.changes(compacted, &mut |_| panic!("a change is shown before the error")) {
+                Err(Error::Compacted { earliest }) => {
+                    assert_eq!(earliest.sequence, 2);
+                    assert_eq!(changes(store, earliest), []);
+                }
+                other => panic!("{other:?}"),
             }
-            other => panic!("{other:?}"),
         }
         assert_eq!(changes(store, up_to_date), []);
     }
@@ -151,6 +154,25 @@ fn who_is_up_to_date_misses_nothing_by_a_compaction_that_others_ask_for() {
     for store in [&open(&server), &store] {
         assert_eq!(changes(store, up_to_date), [(b"a".to_vec(), value("3"))]);
     }
+}
+
+/// As one that is restored from an older state has: its numbers have not come so far.
+#[test]
+fn who_had_a_watch_open_is_told_of_a_cluster_that_has_not_seen_its_place_any_more() {
+    let mut server = Server::alone();
+    let store = open(&server);
+    store.set(b"a", b"1").unwrap();
+    store.set(b"a", b"2").unwrap();
+    let mut place = store.earliest_position().unwrap();
+    // The second time, there is a watch that has been read up to here.
+    for _ in 0..2 {
+        place = store.changes(place, &mut |_| ControlFlow::Continue(())).unwrap();
+    }
+    server.kill_and_forget();
+    server.start_again();
+    server.wait();
+    let told = store.changes(place, &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(told, Err(Error::InvalidPosition { .. })), "{told:?}");
 }
 
 /// Longer than one answer of a watch, and than an answer that a client takes unless it says otherwise.

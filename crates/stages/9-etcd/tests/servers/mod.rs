@@ -161,6 +161,13 @@ impl Server {
         (self.keeper, self.id) = run(&self.dir, &self.command);
     }
 
+    /// SIGKILL, and nothing is left of what it had.
+    pub(crate) fn kill_and_forget(&mut self) {
+        self.kill();
+        std::fs::remove_dir_all(&self.dir).unwrap();
+        std::fs::create_dir(&self.dir).unwrap();
+    }
+
     /// Lets it do nothing, without anybody being told.
     pub(crate) fn pause(&self) {
         kill_process(self.id, Signal::STOP).unwrap();
