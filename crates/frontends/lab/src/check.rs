@@ -145,7 +145,7 @@ pub fn check(learner: &Learner, begin: &mut dyn FnMut(&str)) -> Report {
 fn not_written(learner: &Learner, panic: &Panic, check: Check) -> End {
     let name = panic.todo().unwrap_or_default();
     let step = learner.starter.steps().into_iter().find(|step| step.name == name);
-    End::NotWritten { step, place: panic.place.clone(), check: check.name() }
+    End::NotWritten { step, place: learner.place_of_panic(&panic.place), check: check.name() }
 }
 
 /// Runs one check, and gives its figures if it has some. On a thread of its own, so that one that never ends can be left
@@ -303,7 +303,7 @@ fn told(
     let _ = panics::take();
     let of_learner = panicked.iter().rfind(|panic| !panic.place.contains("crates/base/"));
     if let Some(panic) = of_learner.filter(|panic| !panic.place.starts_with('/')) {
-        broken.found = format!("a panic in {}: {}", panic.place, panic.message);
+        broken.found = format!("a panic in {}: {}", learner.place_of_panic(&panic.place), panic.message);
     }
     broken
 }

@@ -73,6 +73,17 @@ impl Learner {
         })?;
         Some((shown(&path), line + 1))
     }
+
+    /// The place of a panic, a file and a line, as seen from the working folder. The compiler names the files of the
+    /// learner's crate from that crate's folder; every other place is left as it is.
+    pub(crate) fn place_of_panic(&self, place: &str) -> String {
+        let Some((file, line)) = place.rsplit_once(':') else { return place.to_owned() };
+        let in_crate = self.crate_dir.as_deref().map(|folder| folder.join(file));
+        match in_crate.filter(|path| Path::new(file).is_relative() && path.is_file()) {
+            Some(path) => format!("{}:{line}", shown(&path).display()),
+            None => place.to_owned(),
+        }
+    }
 }
 
 /// What the solution of a starter claims.
@@ -85,4 +96,24 @@ pub(crate) fn claims_of_solution(starter: &'static Starter) -> Subject {
 fn shown(path: &Path) -> PathBuf {
     let here = std::env::current_dir().ok();
     here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf)).unwrap_or(path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_the_learners_crate_is_placed_where_the_crate_lies_and_any_other_as_it_was_told() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("src")).unwrap();
+        std::fs::write(folder.path().join("src/lib.rs"), "").unwrap();
+        let starter = Starter::of("4").unwrap();
+        let learner = Learner { crate_dir: Some(folder.path().to_path_buf()), ..Learner::solution(starter) };
+        let whole = format!("{}:157", folder.path().join("src/lib.rs").display());
+        assert_eq!(learner.place_of_panic("src/lib.rs:157"), whole);
+        for other in ["src/not_there.rs:1", "/elsewhere/src/lib.rs:1", "", "nowhere"] {
+            assert_eq!(learner.place_of_panic(other), other);
+        }
+        assert_eq!(Learner::solution(starter).place_of_panic("src/lib.rs:157"), "src/lib.rs:157");
+    }
 }
