@@ -7,6 +7,7 @@
 mod images;
 pub(super) mod killed;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -167,6 +168,8 @@ impl Crashes {
             images::WRITES,
             images::SYNCED
         );
+        // Many crashes are refused in the same words, which are said once.
+        let mut refusals = BTreeSet::new();
         for table in &self.tables {
             anstream::println!(
                 "\n{HEADING}SyncPolicy {}{HEADING:#}  {QUIET}an acknowledged write survives: {}{QUIET:#}\n",
@@ -175,7 +178,7 @@ impl Crashes {
             );
             println!("{}", table.sheet().table(Look::of_stdout()));
             for row in &table.rows {
-                if let Some(refusal) = &row.refusal {
+                if let Some(refusal) = row.refusal.as_deref().filter(|refusal| refusals.insert(*refusal)) {
                     anstream::println!("  {QUIET}refused, for example: {refusal}{QUIET:#}");
                 }
             }

@@ -91,9 +91,10 @@ impl fmt::Display for CrashSummary {
             return f.write_str("no crash images: it has no files");
         }
         let Self { scripts, operations, images, whole, torn, unsynced, dropped, zeroed, .. } = self;
+        let of_scripts = if *scripts == 1 { "script" } else { "scripts" };
         write!(
             f,
-            "{images} crash images of {operations} operations in {scripts} scripts ({whole} whole, {torn} torn, \
+            "{images} crash images of {operations} operations in {scripts} {of_scripts} ({whole} whole, {torn} torn, \
              {unsynced} unsynced, {dropped} with one operation dropped, {zeroed} zeroed; {} distinct); {} of crashes \
              during recovery; {} of a power loss after a restart",
             self.distinct, self.during_recovery, self.after_restart
