@@ -22,7 +22,8 @@ pub(crate) struct Bugs {
     /// The exhibit, by its number or by its name; the table of all if none is named
     #[arg(value_name = "BUG", conflicts_with_all = ["check", "with"])]
     which: Option<String>,
-    /// Run the whole contract on the engine that is right and on each that is not, and say which check noticed which bug
+    /// Run the whole contract on the engine that is right and on each that is not, and say which check noticed which bug;
+    /// takes many minutes, and says each engine that is done on standard error
     #[arg(long, conflicts_with = "with")]
     check: bool,
     /// Run the tests of this crate that are made by `against_every_bug!`, and say which bugs they notice
@@ -99,6 +100,10 @@ impl Bugs {
 
     fn check_all(&self) -> Result<()> {
         let start = Instant::now();
+        let _ = writeln!(
+            anstream::stderr(),
+            "{QUIET}The whole contract on each engine: this takes many minutes. Each is named when it is done.{QUIET:#}"
+        );
         let catches = all_catches();
         if self.json {
             let rows: Vec<Value> = catches.iter().map(json_of_catches).collect();
@@ -143,6 +148,7 @@ fn all_catches() -> Vec<Catches> {
                 {
                     let catches = catches_of(exhibit);
                     if let Ok(mut done) = done.lock() {
+                        tell_progress(&catches, done.len() + 1, all.len());
                         done.push((number, catches));
                     }
                 }
@@ -152,6 +158,34 @@ fn all_catches() -> Vec<Catches> {
     let mut done = done.into_inner().unwrap_or_default();
     done.sort_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, catches)| catches).collect()
+}
+
+/// Says that an engine is done, on standard error: what is asked for is on the other one, and may be JSON.
+fn tell_progress(catches: &Catches, done: usize, of: usize) {
+    let bug = match catches.exhibit {
+        None => "the engine that is right".to_owned(),
+        Some(exhibit) => match exhibit.number {
+            Some(number) => format!("bug {number}, {}", exhibit.name),
+            None => format!("bug {}", exhibit.name),
+        },
+    };
+    let by: Vec<String> = Check::ALL
+        .into_iter()
+        .zip(&catches.by)
+        .filter_map(|(check, found)| {
+            let found = found.as_ref()?;
+            // What the cases find is the name of one.
+            Some(if check == Check::Cases { format!("the case {found}") } else { check.name().to_owned() })
+        })
+        .collect();
+    let outcome =
+        if by.is_empty() { "nothing noticed".to_owned() } else { format!("noticed by {}", by.join(", ")) };
+    let seconds = catches.took.as_secs_f64();
+    // Who does not listen any more does not keep the others from the table.
+    let _ = writeln!(
+        anstream::stderr(),
+        "{QUIET}{done:>3} of {of}{QUIET:#}  {bug}: {outcome} {QUIET}({seconds:.1} s){QUIET:#}"
+    );
 }
 
 fn show_catches(catches: &[Catches]) -> Result<()> {

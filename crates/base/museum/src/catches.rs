@@ -80,7 +80,7 @@ impl Catches {
     }
 }
 
-/// Runs every check on every engine: first on the one that is right, and then on each that is not. Takes some ten seconds.
+/// Runs every check on every engine: first on the one that is right, and then on each that is not. Takes minutes.
 #[must_use]
 pub fn catches() -> Vec<Catches> {
     std::iter::once(None).chain(exhibits().map(Some)).map(catches_of).collect()
