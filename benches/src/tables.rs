@@ -58,10 +58,20 @@ pub fn all(report: &Report, look: Look) -> String {
             }
         }
     }
+    if report.runs.iter().any(has_scissors) {
+        text.push_str(
+            "\n✂ the time was over before everything was done; the figure is of what was done until then\n",
+        );
+    }
     for failure in &report.failures {
         let _ = writeln!(text, "\nNO FIGURES: {failure}");
     }
     text
+}
+
+/// Whether a figure of it is marked as cut off.
+fn has_scissors(run: &Run) -> bool {
+    run.phases.iter().any(|phase| phase.cut_off) || run.spreads.iter().any(|spread| spread.cut_off)
 }
 
 /// What a durability means, in words.
@@ -286,6 +296,18 @@ mod tests {
         let report = sample_report();
         assert!(!all(&report, Look::default()).contains('\u{1b}'));
         assert!(all(&report, Look { colour: true, width: Some(100) }).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn scissors_are_explained_where_there_are_some() {
+        let mut report = sample_report();
+        for phase in report.runs.iter_mut().flat_map(|run| &mut run.phases) {
+            phase.cut_off = false;
+        }
+        assert!(!all(&report, Look::default()).contains('✂'));
+        report.runs[0].phases[0].cut_off = true;
+        let text = all(&report, Look::default());
+        assert!(text.contains("\n✂ the time was over"), "{text}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use logladder::disk::RecordingDisk;
 use logladder::{Stage, SyncPolicy};
 use logladder_bench::figures::count;
-use logladder_bench::tables::{self, Look};
+use logladder_bench::tables::Look;
 use logladder_bench::{Report, Sheet};
 use logladder_contract::Capability;
 use serde::Serialize;
@@ -147,8 +147,7 @@ impl Difference {
 
         if let Some(figures) = &self.figures {
             anstream::println!("\n{HEADING}The figures{HEADING:#}");
-            print!("{}", tables::all(figures, Look::of_stdout()));
-            figures::verdict(figures)?;
+            figures::show(figures)?;
         }
         Ok(())
     }

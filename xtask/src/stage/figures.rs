@@ -25,9 +25,18 @@ pub(super) fn measured(stages: &[&'static Stage]) -> Result<Report> {
 
 /// Measures and prints them.
 pub(super) fn print(stages: &[&'static Stage]) -> Result<()> {
-    let report = measured(stages)?;
-    print!("{}", tables::all(&report, Look::of_stdout()));
-    verdict(&report)
+    show(&measured(stages)?)
+}
+
+/// Prints them, and first what was measured.
+pub(super) fn show(report: &Report) -> Result<()> {
+    let Workload { name, keys, .. } = Workload::learndb();
+    println!(
+        "{name}: the benchmark of the course that the lower stages follow. {keys} short keys, a number as text for each \
+         value;\nset, get and delete in this order, over and over for a moment each, and no write is synced."
+    );
+    print!("{}", tables::all(report, Look::of_stdout()));
+    verdict(report)
 }
 
 /// An error if a stage has no figures.
