@@ -1,6 +1,6 @@
 //! `cargo xtask view N`: the live view over a temporary store of a stage.
 //!
-//! The server is an example of `logladder-server`, so that the other commands are built without it.
+//! The server is an example of `logladder-server`, so that the other commands are built without it. The first call builds it.
 
 use std::net::SocketAddr;
 
@@ -28,7 +28,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Builds the server and runs it until it is interrupted.
+    /// Builds the server and runs it until it is interrupted. For stage 9, [`find`] names the command that runs a cluster.
     pub(crate) fn run(&self) -> Result<()> {
         let stage = find(&self.which)?;
         let address = self.addr.to_string();

@@ -78,6 +78,30 @@ fn two_stages_are_compared_and_what_the_upper_one_can_do_is_named() {
 }
 
 #[test]
+fn a_later_stage_is_compared_in_the_order_of_the_ladder_and_a_stage_with_itself_not_at_all() {
+    let text = text(&["4", "--diff", "7", "--quick"]);
+    assert!(text.contains("From stage 4 to stage 7") && text.contains("+ compact"), "{text}");
+    for (other, why) in [("scan-log", "with itself"), ("8", "there is no stage `8`"), ("9", "cluster")] {
+        let output = stage(&["4", "--diff", other, "--quick"]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{other}");
+        assert!(error.contains(why), "{error}");
+        // Nothing is begun that is not gone through with.
+        assert!(output.stdout.is_empty(), "{other}");
+    }
+}
+
+#[test]
+fn stage_9_is_refused_with_the_way_to_a_cluster() {
+    for name in ["9", "etcd"] {
+        let output = stage(&[name]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(error.contains("cargo xtask cluster"), "{error}");
+    }
+}
+
+#[test]
 fn an_unknown_stage_is_an_error_with_the_list_and_two_things_at_once_are_refused() {
     let output = stage(&["8", "--bytes"]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -20,7 +20,7 @@ mod watched_reads;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use logladder::{STAGES, SyncPolicy};
 
@@ -53,7 +53,8 @@ pub(crate) struct Stage {
     /// Only the figures, beside the stage below
     #[arg(long, group = "one thing")]
     bench: bool,
-    /// Only what changed since this stage: code, capabilities, what an operation costs, figures
+    /// Only what changed since this stage, or, if it is a later one, until it: code, capabilities, what an operation
+    /// costs, figures
     #[arg(long, value_name = "STAGE", group = "one thing")]
     diff: Option<String>,
     /// Print what --bytes, --crash, --bench or --diff found as JSON
@@ -74,8 +75,10 @@ impl Stage {
         if let (Some(folder), Some(policy)) = (&self.write_until_killed, &self.policy) {
             return crash::killed::write_until_killed(stage, folder, policy);
         }
+        // Before anything is printed: a stage that is not there is refused, and nothing else is said.
+        let pair = self.diff.as_deref().map(|other| lower_and_upper(stage, other)).transpose()?;
         if self.json {
-            return self.print_json(stage);
+            return self.print_json(stage, pair);
         }
         print_head(stage);
         if self.predict {
@@ -87,15 +90,19 @@ impl Stage {
             crash::run(stage)?.print()?;
         } else if self.bench {
             figures::print(&figures::with_the_one_below(stage))?;
-        } else if let Some(other) = &self.diff {
-            difference::between(find(other)?, stage, self.quick)?.print()?;
+        } else if let Some([lower, upper]) = pair {
+            difference::between(lower, upper, self.quick)?.print()?;
         } else {
             self.print_all(stage)?;
         }
         Ok(())
     }
 
-    fn print_json(&self, stage: &'static logladder::Stage) -> Result<()> {
+    fn print_json(
+        &self,
+        stage: &'static logladder::Stage,
+        pair: Option<[&'static logladder::Stage; 2]>,
+    ) -> Result<()> {
         if self.bytes {
             println!("{}", bytes::json(stage, &lesson::perform(stage)?)?);
         } else if self.crash {
@@ -106,8 +113,8 @@ impl Stage {
             let report = figures::measured(&figures::with_the_one_below(stage))?;
             println!("{}", report.to_json()?);
             figures::verdict(&report)?;
-        } else if let Some(other) = &self.diff {
-            let difference = difference::between(find(other)?, stage, self.quick)?;
+        } else if let Some([lower, upper]) = pair {
+            let difference = difference::between(lower, upper, self.quick)?;
             println!("{}", serde_json::to_string_pretty(&difference)?);
         }
         Ok(())
@@ -141,6 +148,15 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// The two stages that `--diff` compares, the lower one first, whichever of them was named first.
+fn lower_and_upper(stage: &'static logladder::Stage, other: &str) -> Result<[&'static logladder::Stage; 2]> {
+    let other = find(other)?;
+    if other.number == stage.number {
+        bail!("--diff {} compares {} with itself: name another stage", other.number, stage.name);
+    }
+    Ok(if other.number < stage.number { [other, stage] } else { [stage, other] })
 }
 
 fn print_head(stage: &logladder::Stage) {
