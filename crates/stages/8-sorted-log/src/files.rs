@@ -58,7 +58,7 @@ impl FileKind {
         }
     }
 
-    fn magic(self) -> &'static [u8; 8] {
+    pub(crate) fn magic(self) -> &'static [u8; 8] {
         match self {
             Self::Manifest => b"LLSLMAN\n",
             Self::Log(_) => b"LLSLLOG\n",

@@ -27,7 +27,8 @@
 //!
 //! A key is looked for in the index of a table by binary search, and the Bloom filter says of most tables that they do not
 //! have it. A scan merges all parts, forward or backward, as they were at one moment: each write has a number, and no
-//! file ever changes, so a [`Snapshot`] is only a number and the list of parts.
+//! file ever changes, so a [`Snapshot`] is only a number and the list of parts. [`describe()`] names the bytes of any of these
+//! files one by one.
 //!
 //! # Where it comes from
 //!
@@ -101,6 +102,7 @@ mod backup;
 mod bytes;
 mod commit;
 mod compact;
+mod describe;
 mod engine;
 mod files;
 mod flush;
@@ -123,6 +125,7 @@ pub use logladder_engine::{
     Ordered, Repair, Result, Stats, SyncPolicy, Visit, Write,
 };
 
+pub use describe::describe;
 pub use engine::SortedLog;
 pub use options::{Compression, Options, Work};
 pub use snapshot::Snapshot;

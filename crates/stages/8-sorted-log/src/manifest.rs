@@ -26,9 +26,9 @@ use crate::table::TableMeta;
 /// So many levels there are, level 0 included: the deepest takes whatever comes.
 pub(crate) const LEVELS: usize = 7;
 
-const LOG: u64 = 1;
-const ADD: u64 = 2;
-const REMOVE: u64 = 3;
+pub(crate) const LOG: u64 = 1;
+pub(crate) const ADD: u64 = 2;
+pub(crate) const REMOVE: u64 = 3;
 
 /// What the edits so far say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -38,10 +38,10 @@ use crate::files::{FileKind, HEADER_LEN, Header};
 const PLAIN: u8 = 0;
 
 /// The mark of a block that LZ4 compressed.
-const COMPRESSED: u8 = 1;
+pub(crate) const COMPRESSED: u8 = 1;
 
 /// How long the footer is.
-const FOOTER_LEN: usize = 40;
+pub(crate) const FOOTER_LEN: usize = 40;
 
 /// The last bytes of the file.
 const FOOTER_MAGIC: &[u8; 4] = b"LLSL";
