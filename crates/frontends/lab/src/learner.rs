@@ -99,6 +99,7 @@ fn shown(path: &Path) -> PathBuf {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a file of a test is no part of a store")]
 mod tests {
     use super::*;
 
