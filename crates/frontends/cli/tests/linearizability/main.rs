@@ -123,7 +123,7 @@ fn work(
 /// does what, and not in which order it happens: that is up to the machine.
 fn one_history(seed: u64, members: &mut [servers::Server], clients: &[Client]) -> (History, &'static str) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let (workers, keys) = if seed % 2 == 0 { FEW } else { CROWD };
+    let (workers, keys) = if seed.is_multiple_of(2) { FEW } else { CROWD };
     let all = workers * OPERATIONS_OF_EACH;
     let strike = random.random_range(5..all / 2);
     let heal = random.random_range(strike + 5..all);
