@@ -175,7 +175,7 @@ pub(crate) fn a_copy_of_a_copy_holds_the_same(bench: &Bench) {
 
 pub(crate) fn a_folder_that_is_not_empty_takes_no_copy(bench: &Bench) {
     let store = store_of_twenty(bench);
-    // So that no thread of the engine changes a file of its own.
+    // So that no thread of the engine writes to a file of its own.
     store.sync();
     let (strangers, other) = (bench.beside("strangers"), bench.beside("other"));
     bench.put(&strangers.join("letter to grandmother.txt"), b"precious");
@@ -183,11 +183,16 @@ pub(crate) fn a_folder_that_is_not_empty_takes_no_copy(bench: &Bench) {
     other_store.set("key", "precious");
     other_store.sync();
     for dir in [&strangers, &other, &bench.dir()] {
-        let before = bench.files_of(dir);
+        let mut before = bench.files_of(dir);
         let error = refusal(&store, dir);
         assert!(matches!(error, Error::ForeignStore { .. }), "{}: {error}", dir.display());
         assert!(error.to_string().contains(&dir.display().to_string()), "the message names it: {error}");
-        assert_eq!(bench.files_of(dir), before, "{} is left as it was", dir.display());
+        let after = bench.files_of(dir);
+        if *dir == bench.dir() {
+            // A thread of the store may only now remove what a compaction has replaced. Nothing may be new, or changed.
+            before.retain(|name, _| after.contains_key(name));
+        }
+        assert_eq!(after, before, "{} is left as it was", dir.display());
     }
     other_store.holds("key", "precious");
     // It was the caller's mistake: the store goes on, and makes a copy elsewhere.
