@@ -68,12 +68,17 @@ pub(crate) fn of_lesson(stage: &Stage) -> Result<String> {
     Ok(fields_of(stage, Path::new(demo::DIR), files))
 }
 
-/// Every file of the store of this stage that is kept in `folder`, field by field.
+/// Every file of the store of this stage that is kept in `folder`, field by field; or, if it is a file, that one alone.
 ///
 /// # Errors
 ///
 /// The folder or a file cannot be read.
 pub(crate) fn dump_of_folder(stage: &Stage, folder: &Path) -> Result<String> {
+    if folder.is_file() {
+        let bytes = fs::read(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        let dir = folder.parent().unwrap_or(folder);
+        return Ok(fields_of(stage, dir, std::iter::once((folder, bytes.as_slice()))));
+    }
     let listing = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let paths = listing.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
     let read = |path: PathBuf| -> Result<(PathBuf, Vec<u8>)> {

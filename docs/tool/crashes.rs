@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_stage_that_claims_to_survive_a_loss_of_power_has_everything_in_every_image() {
-        for name in ["json-file", "file-per-key", "scan-log", "replay-log", "hash-log"] {
+        for name in ["json-file", "file-per-key", "scan-log", "replay-log", "hash-log", "sorted-log"] {
             for (count, (what, _)) in of(name, SyncPolicy::Always).iter().zip(ROWS) {
                 assert_eq!(count.whole, count.images(), "{name}, {what}: {count:?}");
             }
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_death_of_the_process_takes_nothing_from_a_stage_that_never_syncs() {
-        for name in ["json-file", "file-per-key", "scan-log", "replay-log", "hash-log"] {
+        for name in ["json-file", "file-per-key", "scan-log", "replay-log", "hash-log", "sorted-log"] {
             let [between, within, ..] = of(name, SyncPolicy::Never);
             assert_eq!([between.whole, within.whole], [between.images(), within.images()], "{name}");
         }

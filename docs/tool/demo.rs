@@ -8,13 +8,19 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use logladder::disk::{OpenOn, RecordingDisk};
-use logladder::{Engine, Stage, SyncPolicy, hash_log, replay_log, write_behind};
+use logladder::{Engine, Stage, SyncPolicy, hash_log, replay_log, sorted_log, write_behind};
 
 /// The folder of the store.
 pub(crate) const DIR: &str = "/store";
 
 /// Bytes of a segment of hash-log: room for some records of the lessons, so that a dump fits a page.
 const SEGMENT_BYTES: u64 = 200;
+
+/// Bytes of a memtable's log in sorted-log: room for two writes of the lessons, so that the third makes a table of them.
+const MEMTABLE_BYTES: u64 = 100;
+
+/// Tables of level 0 in sorted-log that are merged: the crashes of a lesson are to come across a merge.
+const LEVEL0_TABLES: usize = 2;
 
 /// Where chance would choose a key for a hash.
 const HASH_KEY: [u8; 16] = *b"the same, always";
@@ -42,6 +48,11 @@ pub(crate) fn open(stage: &Stage, disk: &RecordingDisk, sync: SyncPolicy) -> Res
             let options = hash_log::Options::default().with_compaction(hash_log::Compaction::OnDemand);
             let options = options.with_segment_bytes(SEGMENT_BYTES).with_hash_key(HASH_KEY).with_sync(sync);
             Box::new(hash_log::HashLog::open_on(shared, dir, options)?)
+        }
+        "sorted-log" => {
+            let options = sorted_log::Options::default().with_work(sorted_log::Work::Caller);
+            let options = options.with_memtable_bytes(MEMTABLE_BYTES).with_level0_tables(LEVEL0_TABLES);
+            Box::new(sorted_log::SortedLog::open_on(shared, dir, options.with_sync(sync))?)
         }
         _ => stage.open_on(shared, dir, sync)?,
     })

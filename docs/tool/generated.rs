@@ -22,7 +22,7 @@
 //! | `stages` | the table of stages, with links |
 //! | `durability` | what each stage survives under each policy |
 //! | `bytes STAGE` | the files of a store after a few operations, field by field |
-//! | `bytes STAGE FOLDER` | the files of a store that is kept in a folder of the repository, field by field |
+//! | `bytes STAGE FOLDER` | the files of a store that is kept in a folder of the repository, field by field; of a file, it alone |
 //! | `text FILE` | a text file as it stands |
 //! | `two-primaries SCENARIO` | the trace of this scenario of the simulation; `survey COUNT` counts what made-up ones show |
 //! | `museum table` | the exhibits of the bug museum; `beyond` those that are not on the list |

@@ -78,10 +78,30 @@ fn two_stages_are_compared_and_what_the_upper_one_can_do_is_named() {
 }
 
 #[test]
+fn what_sorted_tables_gain_and_give_up_beside_an_index_is_named() {
+    let text = text(&["8", "--diff", "7", "--quick"]);
+    assert!(text.contains("From stage 7 to stage 8") && text.contains("+ scan keys in order"), "{text}");
+    assert!(text.contains("− values that end"), "{text}");
+}
+
+#[test]
+fn a_compaction_makes_a_table_of_the_memtable_and_removes_its_log() {
+    let lesson = json(&["sorted-log", "--bytes", "--json"]);
+    let steps = lesson["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["operation"].as_str().unwrap().starts_with("compact")).unwrap();
+    let kind_of = |extension: &str| {
+        let changes = step["changes"].as_array().unwrap();
+        let file = |change: &&Value| change["file"].as_str().unwrap().ends_with(extension);
+        changes.iter().find(file).map(|change| change["kind"].clone())
+    };
+    assert_eq!([kind_of(".table"), kind_of(".log")], [Some("made".into()), Some("removed".into())], "{step}");
+}
+
+#[test]
 fn a_later_stage_is_compared_in_the_order_of_the_ladder_and_a_stage_with_itself_not_at_all() {
     let text = text(&["4", "--diff", "7", "--quick"]);
     assert!(text.contains("From stage 4 to stage 7") && text.contains("+ compact"), "{text}");
-    for (other, why) in [("scan-log", "with itself"), ("8", "there is no stage `8`"), ("9", "cluster")] {
+    for (other, why) in [("scan-log", "with itself"), ("10", "there is no stage `10`"), ("9", "cluster")] {
         let output = stage(&["4", "--diff", other, "--quick"]);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{other}");
@@ -103,10 +123,10 @@ fn stage_9_is_refused_with_the_way_to_a_cluster() {
 
 #[test]
 fn an_unknown_stage_is_an_error_with_the_list_and_two_things_at_once_are_refused() {
-    let output = stage(&["8", "--bytes"]);
+    let output = stage(&["10", "--bytes"]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(error.contains("there is no stage `8`") && error.contains("4 scan-log"), "{error}");
+    assert!(error.contains("there is no stage `10`") && error.contains("4 scan-log"), "{error}");
     assert_eq!(stage(&["4", "--bytes", "--crash"]).status.code(), Some(2));
     assert_eq!(stage(&["4", "--json"]).status.code(), Some(2));
 }

@@ -46,6 +46,9 @@ pub use logladder_write_behind as write_behind;
 /// Stage 7: an index over log segments, with compaction.
 pub use logladder_hash_log as hash_log;
 
+/// Stage 8: a memtable, a write-ahead log and sorted tables, merged level by level.
+pub use logladder_sorted_log as sorted_log;
+
 /// Stage 9: the same trait over a replicated cluster. It is not in the table of stages: it is opened by the addresses of
 /// machines, and not in a folder.
 #[cfg(feature = "etcd")]

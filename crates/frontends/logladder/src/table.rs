@@ -128,6 +128,20 @@ pub static STAGES: &[Stage] = &[
         durability: SyncPolicy::durability,
         describe: logladder_hash_log::describe,
     },
+    Stage {
+        number: 8,
+        name: "sorted-log",
+        package: "logladder-sorted-log",
+        summary: "a memtable, a write-ahead log and sorted tables, merged level by level",
+        fixes: "keys come in order, and what must fit in memory is an index of blocks, not of keys",
+        hurts: "each byte is written several times, and all of it lies on one machine",
+        open: |disk, dir, sync| {
+            let options = logladder_sorted_log::Options::default().with_sync(sync);
+            boxed::<logladder_sorted_log::SortedLog>(disk, dir, options)
+        },
+        durability: SyncPolicy::durability,
+        describe: logladder_sorted_log::describe,
+    },
 ];
 
 /// The stage of this name or number.

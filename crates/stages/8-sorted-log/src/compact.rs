@@ -230,6 +230,7 @@ impl Store {
     }
 }
 
+// ANCHOR: is_needed
 /// Whether a tombstone that goes to `level` may have something to cover in a deeper one.
 fn is_needed(key: &[u8], tables: &Tables, level: usize) -> bool {
     if sabotage::skips(Rule::TombstoneKept) {
@@ -240,6 +241,7 @@ fn is_needed(key: &[u8], tables: &Tables, level: usize) -> bool {
         tables.get(place).is_some_and(|table| table.meta.smallest.as_slice() <= key)
     })
 }
+// ANCHOR_END: is_needed
 
 /// Whether a merge of everything gains anything: not where each key stands once and none is a tombstone.
 fn is_worth_it(tables: &Tables) -> bool {

@@ -213,7 +213,8 @@ impl Describer<'_> {
         }
         let filter_end = index_at.checked_sub(4)?;
         let filter = self.bytes.get(filter_at..filter_end)?;
-        self.name(filter_end, "filter", format!("{} lines of 64 bytes", filter.len() / 64));
+        let lines = if filter.len() == 64 { "line" } else { "lines" };
+        self.name(filter_end, "filter", format!("{} {lines} of 64 bytes", filter.len() / 64));
         self.checksum(self.is_sum_of(filter_at, filter_end))?;
         while self.at < index_end {
             let len = self.varint("key length", |len| format!("{len} bytes"))?;

@@ -46,6 +46,7 @@ impl Store {
         Ok(())
     }
 
+    // ANCHOR: flush
     fn flush(&self, memtable: &Arc<Memtable>, newer: &Memtable) -> Result<()> {
         self.folder.check_in_place()?;
         let number = self.new_number();
@@ -65,4 +66,5 @@ impl Store {
         self.install(&Edit { log, removed: Vec::new(), added: vec![(0, meta)] }, vec![table], true)?;
         self.disk().remove(&self.folder.path(&FileKind::Log(memtable.log).name()))
     }
+    // ANCHOR_END: flush
 }

@@ -35,8 +35,9 @@
 //! The book that this ladder follows ends with a promise: a buffer of writes, written into
 //! `sorted_string_table_0001.json` when it has `maxBufferLength` entries, searched newest first by binary search. This stage
 //! keeps that promise, and its tests carry the names of three mistakes that are easily made on the way:
-//! deletes that are only taken out of the buffer come back from an older table; keys that are sorted as JSON text and
-//! compared as keys are not found; and file 10000 sorts before file 9999 where names are text.
+//! deleted values come back from an older table, where one answer says both that a key is deleted and that it is not here;
+//! keys that are sorted as JSON text and compared as keys are not found; and file 10000 sorts before file 9999 where names
+//! are text.
 //!
 //! # Crash contract
 //!

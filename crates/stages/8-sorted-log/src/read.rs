@@ -12,6 +12,7 @@ use crate::table::cursor::RunCursor;
 use crate::table::{Table, filter};
 
 impl State {
+    // ANCHOR: get
     /// Hands the value that `key` had after the write `sequence` to `read`, if it had one.
     ///
     /// # Errors
@@ -48,6 +49,7 @@ impl State {
         }
         Ok(None)
     }
+    // ANCHOR_END: get
 
     /// Everything in `range` as it was after the write `sequence`, deletes included.
     ///

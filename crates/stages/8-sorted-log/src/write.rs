@@ -77,6 +77,7 @@ impl Store {
         Ok(true)
     }
 
+    // ANCHOR: append
     /// Appends to the log and to the memtable.
     fn append<'b>(&self, writer: &mut Writer, list: impl Iterator<Item = Write<'b>> + Clone) -> Result<()> {
         let mut buffer = std::mem::take(&mut writer.buffer);
@@ -99,6 +100,7 @@ impl Store {
         }
         Ok(())
     }
+    // ANCHOR_END: append
 
     fn append_frame(&self, writer: &mut Writer, frame: &[u8]) -> Result<()> {
         let len = frame.len() as u64;

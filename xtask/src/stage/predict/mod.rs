@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::style::{BAD, DEED, GOOD, HEADING, QUIET};
 
 /// The questions on each stage.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("memory", include_str!("questions/1-memory.toml")),
     ("json-file", include_str!("questions/2-json-file.toml")),
     ("file-per-key", include_str!("questions/3-file-per-key.toml")),
@@ -24,6 +24,7 @@ const FILES: [(&str, &str); 7] = [
     ("replay-log", include_str!("questions/5-replay-log.toml")),
     ("write-behind", include_str!("questions/6-write-behind.toml")),
     ("hash-log", include_str!("questions/7-hash-log.toml")),
+    ("sorted-log", include_str!("questions/8-sorted-log.toml")),
 ];
 
 #[derive(Debug, Deserialize)]

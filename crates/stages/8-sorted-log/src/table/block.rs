@@ -27,6 +27,7 @@ pub(crate) struct BlockBuilder {
 }
 
 impl BlockBuilder {
+    // ANCHOR: add
     /// Adds an entry whose key is greater than the last; one without a value is a tombstone.
     pub(crate) fn add(&mut self, key: &[u8], value: Option<&[u8]>) {
         let shared = if self.entries.is_multiple_of(RESTART_INTERVAL) {
@@ -45,6 +46,7 @@ impl BlockBuilder {
         self.last_key.extend_from_slice(&key[shared..]);
         self.entries += 1;
     }
+    // ANCHOR_END: add
 
     pub(crate) fn is_empty(&self) -> bool {
         self.entries == 0
@@ -187,6 +189,7 @@ impl<'b> Block<'b> {
     }
 }
 
+// ANCHOR: answer
 /// What a block says of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -195,6 +198,7 @@ pub(crate) enum Answer {
     /// Where its value lies.
     Value(Range<usize>),
 }
+// ANCHOR_END: answer
 
 #[cfg(test)]
 mod tests {

@@ -35,6 +35,7 @@ pub(crate) fn build(hashes: &[u64], bits: u32) -> Vec<u8> {
     filter
 }
 
+// ANCHOR: may_have
 /// Whether a key with this hash may be there. An empty filter knows nothing.
 #[inline]
 pub(crate) fn may_have(filter: &[u8], hash: u64) -> bool {
@@ -44,6 +45,7 @@ pub(crate) fn may_have(filter: &[u8], hash: u64) -> bool {
     let line = line_of(hash, filter.len());
     filter.get(line..line + LINE).is_none_or(|line| bits_of(hash).all(|(byte, mask)| line[byte] & mask != 0))
 }
+// ANCHOR_END: may_have
 
 /// Where the line of a key begins: the upper half of its hash, as a fraction of the number of lines.
 #[inline]
