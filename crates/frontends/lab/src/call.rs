@@ -19,15 +19,19 @@ pub enum Call {
     Stats,
     /// Visit every key.
     Visit,
+    /// Visit the keys of a range, in their order or against it.
+    Scan,
     /// Sync or close.
     Sync,
     /// Compact.
     Compact,
+    /// Take more than half a KiB of writes: more than one file of an engine with many small ones may have.
+    Much,
 }
 
 impl Call {
     /// All of them, by the word that names each.
-    const WORDS: [(&'static str, Self); 9] = [
+    const WORDS: [(&'static str, Self); 11] = [
         ("open", Self::Open),
         ("reopen", Self::Reopen),
         ("set", Self::Set),
@@ -35,8 +39,10 @@ impl Call {
         ("delete", Self::Delete),
         ("stats", Self::Stats),
         ("visit", Self::Visit),
+        ("scan", Self::Scan),
         ("sync", Self::Sync),
         ("compact", Self::Compact),
+        ("much", Self::Much),
     ];
 
     /// The call of this name.

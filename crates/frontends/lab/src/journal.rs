@@ -1,101 +1,18 @@
 //! [`Journal`]: what a check did to an engine, call by call, and where the engine's files lie.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use logladder_disk::Disk;
 
 use crate::call::Call;
+use crate::deed::Deed;
 
-/// A byte string up to this length is remembered whole. A check that uses longer ones cannot be repeated.
-const LONGEST: usize = 64 * 1024;
 /// So many calls are remembered.
 const CALLS: usize = 20_000;
-
-/// One call of an engine.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Deed {
-    Open,
-    Set(Vec<u8>, Vec<u8>),
-    Delete(Vec<u8>),
-    Get(Vec<u8>),
-    GetInto(Vec<u8>),
-    GetWith(Vec<u8>),
-    GetMany(Vec<Vec<u8>>),
-    Stats,
-    Visit,
-    Sync,
-    Compact,
-    Close,
-    Drop,
-}
-
-impl Deed {
-    /// What is asked of an engine by it. Dropping asks nothing.
-    fn call(&self) -> Option<Call> {
-        Some(match self {
-            Self::Open => Call::Open,
-            Self::Set(..) => Call::Set,
-            Self::Delete(_) => Call::Delete,
-            Self::Get(_) | Self::GetInto(_) | Self::GetWith(_) | Self::GetMany(_) => Call::Get,
-            Self::Stats => Call::Stats,
-            Self::Visit => Call::Visit,
-            Self::Sync | Self::Close => Call::Sync,
-            Self::Compact => Call::Compact,
-            Self::Drop => return None,
-        })
-    }
-
-    fn is_short(&self) -> bool {
-        match self {
-            Self::Set(key, value) => key.len().max(value.len()) <= LONGEST,
-            Self::Delete(key) | Self::Get(key) | Self::GetInto(key) | Self::GetWith(key) => {
-                key.len() <= LONGEST
-            }
-            Self::GetMany(keys) => keys.iter().all(|key| key.len() <= LONGEST),
-            _ => true,
-        }
-    }
-}
-
-/// A byte string as a reader can take it in.
-pub(crate) fn show(bytes: &[u8]) -> String {
-    const SHOWN: usize = 40;
-    if bytes.len() <= SHOWN {
-        return format!("\"{}\"", bytes.escape_ascii());
-    }
-    format!("\"{}…\" ({} bytes)", bytes[..SHOWN / 2].escape_ascii(), bytes.len())
-}
-
-/// A value, or that there is none.
-pub(crate) fn show_value(value: Option<&[u8]>) -> String {
-    value.map_or_else(|| "no value".to_owned(), show)
-}
-
-impl fmt::Display for Deed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open => f.write_str("open"),
-            Self::Set(key, value) => write!(f, "set {} = {}", show(key), show(value)),
-            Self::Delete(key) => write!(f, "delete {}", show(key)),
-            Self::Get(key) => write!(f, "get {}", show(key)),
-            Self::GetInto(key) => write!(f, "get_into {}, with a buffer that is not empty", show(key)),
-            Self::GetWith(key) => write!(f, "get_with {}", show(key)),
-            Self::GetMany(keys) => {
-                let keys: Vec<String> = keys.iter().map(|key| show(key)).collect();
-                write!(f, "get_many {}", keys.join(", "))
-            }
-            Self::Stats => f.write_str("stats"),
-            Self::Visit => f.write_str("for_each"),
-            Self::Sync => f.write_str("sync"),
-            Self::Compact => f.write_str("compact"),
-            Self::Close => f.write_str("close"),
-            Self::Drop => f.write_str("drop"),
-        }
-    }
-}
+/// A check whose writes have more bytes than this asks for [`Call::Much`].
+const MUCH: usize = 512;
 
 /// Shared by whoever runs a check and the engines that it opens.
 #[derive(Debug, Clone, Default)]
@@ -106,6 +23,8 @@ struct Pages {
     is_open: bool,
     deeds: Vec<Deed>,
     calls: BTreeSet<Call>,
+    /// How many bytes were written.
+    written: usize,
     /// The folders in which stores were opened.
     dirs: BTreeSet<PathBuf>,
     /// Where the store was opened last.
@@ -131,6 +50,10 @@ impl Journal {
             return;
         }
         pages.calls.extend(deed.call());
+        pages.written = pages.written.saturating_add(deed.written());
+        if pages.written > MUCH {
+            pages.calls.insert(Call::Much);
+        }
         if pages.deeds.len() < CALLS && deed.is_short() {
             pages.deeds.push(deed);
         } else {

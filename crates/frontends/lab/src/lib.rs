@@ -28,6 +28,7 @@
 mod build;
 mod call;
 mod check;
+mod deed;
 mod dump;
 mod generate;
 mod journal;

@@ -2,7 +2,7 @@
 //! them left out as possible.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow, RangeBounds};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use logladder_disk::RecordingDisk;
 use logladder_engine::limits::MAX_KEY_LEN;
-use logladder_engine::{Durability, Engine, Error, Result, SyncPolicy};
+use logladder_engine::{Direction, Durability, Engine, Error, Result, SyncPolicy};
 
-use crate::journal::{Deed, files_of, show, show_value};
+use crate::deed::{Deed, show, show_value};
+use crate::journal::files_of;
 use crate::starter::OpenEngine;
 
 /// So long it may take to leave calls out.
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const DIR: &str = "/store";
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+/// The two ends of a range.
+type Ends<'k> = (Bound<&'k Vec<u8>>, Bound<&'k Vec<u8>>);
 
 /// Calls that end in a wrong answer.
 #[derive(Debug)]
@@ -96,7 +99,8 @@ fn shorten_strings(
     start: Instant,
     attempt: &mut impl FnMut(Vec<Deed>, &mut Vec<Deed>) -> bool,
 ) {
-    let mut strings: Vec<Vec<u8>> = deeds.iter().flat_map(strings_of).filter(|text| text.len() > 1).collect();
+    let mut strings: Vec<Vec<u8>> =
+        deeds.iter().flat_map(Deed::strings).filter(|text| text.len() > 1).collect();
     strings.sort();
     strings.dedup();
     for long in strings {
@@ -104,33 +108,11 @@ fn shorten_strings(
             if len >= long.len() || start.elapsed() > PATIENCE {
                 continue;
             }
-            let shorter = deeds.iter().map(|deed| replaced(deed, &long, &long[..len])).collect();
+            let shorter = deeds.iter().map(|deed| deed.with(&long, &long[..len])).collect();
             if attempt(shorter, deeds) {
                 break;
             }
         }
-    }
-}
-
-fn strings_of(deed: &Deed) -> Vec<Vec<u8>> {
-    match deed {
-        Deed::Set(key, value) => vec![key.clone(), value.clone()],
-        Deed::Delete(key) | Deed::Get(key) | Deed::GetInto(key) | Deed::GetWith(key) => vec![key.clone()],
-        Deed::GetMany(keys) => keys.clone(),
-        _ => Vec::new(),
-    }
-}
-
-fn replaced(deed: &Deed, long: &[u8], short: &[u8]) -> Deed {
-    let new = |old: &Vec<u8>| if old == long { short.to_vec() } else { old.clone() };
-    match deed {
-        Deed::Set(key, value) => Deed::Set(new(key), new(value)),
-        Deed::Delete(key) => Deed::Delete(new(key)),
-        Deed::Get(key) => Deed::Get(new(key)),
-        Deed::GetInto(key) => Deed::GetInto(new(key)),
-        Deed::GetWith(key) => Deed::GetWith(new(key)),
-        Deed::GetMany(keys) => Deed::GetMany(keys.iter().map(new).collect()),
-        other => other.clone(),
     }
 }
 
@@ -259,6 +241,9 @@ impl Twin {
             }
             Deed::Stats => self.counts(engine),
             Deed::Visit => self.visits(engine),
+            Deed::Scan(start, end, direction) => {
+                self.scans(engine, (start.as_ref(), end.as_ref()), *direction)
+            }
             // A key over the limit is refused, and that is right.
             _ => Step::Right,
         }
@@ -289,17 +274,42 @@ impl Twin {
             return refused(&error);
         }
         shown.sort();
-        if shown.iter().map(|(key, value)| (key, value)).eq(self.map.iter()) {
-            return Step::Right;
-        }
-        let list = |pairs: Vec<(&Vec<u8>, &Vec<u8>)>| {
-            let shown: Vec<String> =
-                pairs.iter().take(5).map(|(key, value)| format!("{} = {}", show(key), show(value))).collect();
-            let more = if pairs.len() > 5 { ", …" } else { "" };
-            if shown.is_empty() { "no key".to_owned() } else { format!("{}{more}", shown.join(", ")) }
-        };
-        wrong(list(shown.iter().map(|(key, value)| (key, value)).collect()), list(self.map.iter().collect()))
+        compared(&shown, &self.map.iter().collect::<Vec<_>>())
     }
+
+    fn scans(&self, engine: &dyn Engine, range: Ends<'_>, direction: Direction) -> Step {
+        let Some(ordered) = engine.as_ordered() else { return Step::Right };
+        let mut shown: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let keys = (range.0.map(Vec::as_slice), range.1.map(Vec::as_slice));
+        let outcome = ordered.scan(keys, direction, &mut |key, value| {
+            shown.push((key.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        });
+        if let Err(error) = outcome {
+            return refused(&error);
+        }
+        let is_within = |(key, _): &(&Vec<u8>, &Vec<u8>)| RangeBounds::<Vec<u8>>::contains(&range, *key);
+        let mut expected: Vec<_> = self.map.iter().filter(is_within).collect();
+        if direction == Direction::Backward {
+            expected.reverse();
+        }
+        compared(&shown, &expected)
+    }
+}
+
+/// What came of a visit that should have shown these, in this order.
+fn compared(shown: &[(Vec<u8>, Vec<u8>)], expected: &[(&Vec<u8>, &Vec<u8>)]) -> Step {
+    let shown: Vec<_> = shown.iter().map(|(key, value)| (key, value)).collect();
+    if shown == expected {
+        return Step::Right;
+    }
+    let list = |pairs: &[(&Vec<u8>, &Vec<u8>)]| {
+        let shown: Vec<String> =
+            pairs.iter().take(5).map(|(key, value)| format!("{} = {}", show(key), show(value))).collect();
+        let more = if pairs.len() > 5 { ", …" } else { "" };
+        if shown.is_empty() { "no key".to_owned() } else { format!("{}{more}", shown.join(", ")) }
+    };
+    wrong(list(&shown), list(expected))
 }
 
 fn wrong(found: String, expected: String) -> Step {

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use logladder_engine::{
-    Atomic, Backup, Changes, Cluster, Collections, Compact, Compacted, Durability, Engine, Expire, Follow,
-    History, Iterate, Ordered, Repair, Result, Stats, Visit,
+    Atomic, Backup, Changes, Cluster, Collections, Compact, Compacted, Direction, Durability, Engine, Expire,
+    Follow, History, Iterate, KeyRange, Ordered, Repair, Result, Stats, Visit,
 };
 
-use crate::journal::{Deed, Journal};
+use crate::deed::Deed;
+use crate::journal::Journal;
 
-/// An engine that is watched. What it can do beyond visiting and compacting is handed on as it is.
+/// An engine that is watched. What it can do beyond visiting, scanning and compacting is handed on as it is.
 pub(crate) struct Traced {
     // The first field is dropped first: what the engine does then comes before the note of it.
     engine: Box<dyn Engine>,
@@ -121,7 +122,7 @@ impl Engine for Traced {
     }
 
     fn as_ordered(&self) -> Option<&dyn Ordered> {
-        self.engine.as_ordered()
+        self.engine.as_ordered().map(|_| self as &dyn Ordered)
     }
 
     fn as_atomic(&self) -> Option<&dyn Atomic> {
@@ -165,6 +166,13 @@ impl Iterate for Traced {
 
     fn is_consistent(&self) -> bool {
         self.engine.as_iterate().is_some_and(Iterate::is_consistent)
+    }
+}
+
+impl Ordered for Traced {
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        self.note(Deed::Scan(range.0.map(<[u8]>::to_vec), range.1.map(<[u8]>::to_vec), direction));
+        self.engine.as_ordered().map_or(Ok(()), |ordered| ordered.scan(range, direction, visit))
     }
 }
 

@@ -103,7 +103,7 @@ fn main_of(modules: &BTreeMap<String, Module>) -> String {
     )
 }
 
-/// Each starter, unfinished and with its steps switched on one by one, and stage 4 with a bug of three kinds.
+/// Each starter, unfinished and with its steps switched on one by one, and some solutions with a bug.
 fn modules() -> BTreeMap<String, Module> {
     let mut modules = BTreeMap::new();
     let mut add = |name: String, stage: u8, text: String| drop(modules.insert(name, Module { stage, text }));
@@ -112,24 +112,28 @@ fn modules() -> BTreeMap<String, Module> {
         add(format!("unfinished_{stage}"), stage, unfinished(starter, "mine", 0));
         add(format!("switched_{stage}"), stage, starter.switched("mine", "crate::done()"));
     }
-    let whole = Starter::of("4").unwrap().solution("mine");
-    for (name, right, broken) in [
-        ("empty_is_none", "(!deleted).then_some(value)", "(!value.is_empty()).then_some(value)"),
-        ("unsynced", "if self.sync != SyncPolicy::Never {", "if self.sync == SyncPolicy::Never {"),
+    for (stage, name, right, broken) in [
+        (4, "empty_is_none", "(!deleted).then_some(value)", "(!value.is_empty()).then_some(value)"),
+        (4, "unsynced", "if self.sync != SyncPolicy::Never {", "if self.sync == SyncPolicy::Never {"),
         (
+            4,
             "panics",
             "from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));\n    let (",
             "from_le_bytes(bytes[at..at + 4].try_into().ok()?));\n    let (",
         ),
         (
+            4,
             "never_cut",
             "(end + 1..bytes.len()).any(|later| decode(&bytes[later..]).is_some())",
             "end < bytes.len()",
         ),
+        (8, "one_way", "let is_forward = self.direction == Direction::Forward;", "let is_forward = true;"),
+        (8, "forgetful", "entry.value.is_none() && is_bottom", "entry.value.is_none()"),
     ] {
+        let whole = Starter::of(&stage.to_string()).unwrap().solution("mine");
         let text = whole.replace(right, broken);
         assert_ne!(text, whole, "{name}");
-        add(name.to_owned(), 4, text);
+        add(name.to_owned(), stage, text);
     }
     modules
 }
@@ -188,6 +192,17 @@ fn what_is_broken_is_shown_by_the_fewest_calls_with_the_bytes_they_leave(made: &
     assert_eq!(found["broken"]["check"], "crash", "{found}");
     let calls = found["broken"]["calls"].as_array().unwrap();
     assert!(calls.len() <= 3, "{calls:?}");
+
+    // A scan is told with its range and its direction.
+    let (found, _) = made.found("one_way", 0);
+    let calls = found["broken"]["calls"].as_array().unwrap();
+    let calls: Vec<&str> = calls.iter().filter_map(Value::as_str).collect();
+    assert_eq!(calls.len(), 4, "{found}");
+    assert!(calls[3].starts_with("scan") && calls[3].ends_with(", backward"), "{calls:?}");
+
+    // A tombstone that is forgotten above an older table brings a value back.
+    let (found, code) = made.found("forgetful", 0);
+    assert_eq!((&found["outcome"], code), (&Value::from("broken"), Some(1)), "{found}");
 }
 
 #[test]

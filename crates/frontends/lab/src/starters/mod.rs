@@ -16,6 +16,7 @@ pub mod json_file;
 pub mod memory;
 pub mod replay_log;
 pub mod scan_log;
+pub mod sorted_log;
 pub mod write_behind;
 
 /// The stage that a learner is best begun with: the first one whose whole store is a log, and still a short one.
@@ -93,6 +94,16 @@ pub static STARTERS: &[Starter] = &[
         source: include_str!("hash_log.rs"),
         open: boxed::<hash_log::Store>,
         describe: hash_log::describe,
+        allows: &[],
+        is_repeatable: true,
+    },
+    Starter {
+        stage: 8,
+        name: "sorted-log",
+        summary: "a memtable and its log, and below them sorted tables, which are merged",
+        source: include_str!("sorted_log.rs"),
+        open: boxed::<sorted_log::Store>,
+        describe: sorted_log::describe,
         allows: &[],
         is_repeatable: true,
     },
