@@ -78,8 +78,8 @@ fn what_is_live_is_what_a_get_finds_and_stands_in_the_level_that_the_manifest_sa
             assert!(records(&step).any(is_it), "{place}");
         }
         for table in sorted_log::listing(&dir).unwrap().tables {
-            let shown = list(&step["layout"], "files").iter();
-            let shown = shown.into_iter().find(|file| text(file, "name") == table.file_name).unwrap();
+            let mut shown = list(&step["layout"], "files").iter();
+            let shown = shown.find(|file| text(file, "name") == table.file_name).unwrap();
             assert_eq!(text(shown, "group"), format!("level {}", table.level));
             let entries = list(shown, "records").iter().filter(|record| record["key"].is_string()).count();
             assert_eq!(entries as u64, table.entries, "{shown}");
