@@ -11,7 +11,7 @@
 mod runs;
 mod tail;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use logladder::Field;
@@ -97,13 +97,15 @@ pub(super) fn look(disk: &dyn Disk, dir: &Path, entries: &[Entry], tail: &mut Ta
         };
         let mut own = Tail::default();
         let file = looking.log(entry, standing, age == 0, if age == 0 { &mut *tail } else { &mut own });
-        if standing == Standing::Loose { later.push(file) } else { files.push(file) }
+        let among = if standing == Standing::Loose { &mut later } else { &mut files };
+        among.push(file);
     }
     let tables = listing.as_ref().map(|listing| listing.tables.as_slice()).unwrap_or_default();
+    let by_name: HashMap<&str, &Entry> = entries.iter().map(|entry| (&*entry.name, entry)).collect();
     for table in tables {
-        match entries.iter().find(|entry| entry.name == table.file_name) {
+        match by_name.get(&*table.file_name) {
             Some(entry) if files.len() < MOST_FILES => {
-                files.push(looking.table(entry, Some(table), Standing::Listed))
+                files.push(looking.table(entry, Some(table), Standing::Listed));
             }
             Some(_) => {
                 looking.is_blind = true;
@@ -112,9 +114,9 @@ pub(super) fn look(disk: &dyn Disk, dir: &Path, entries: &[Entry], tail: &mut Ta
             None => looking.note(format!("{} is missing, and the manifest names it", table.file_name)),
         }
     }
-    let is_listed = |entry: &&Entry| tables.iter().any(|table| table.file_name == entry.name);
+    let listed: HashSet<&str> = tables.iter().map(|table| &*table.file_name).collect();
     let standing = if listing.is_some() { Standing::Loose } else { Standing::Unknown };
-    for entry in entries.iter().filter(|entry| is_table(&entry.name) && !is_listed(entry)) {
+    for entry in entries.iter().filter(|entry| is_table(&entry.name) && !listed.contains(&*entry.name)) {
         later.push(looking.table(entry, None, standing));
     }
     // The newest parts come first here, so it is the end that is left out.
