@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use logladder::disk::RealDisk;
-use logladder::{Field, hash_log};
+use logladder::{Field, hash_log, sorted_log};
 
 use crate::arguments::StoreArguments;
-use crate::bytes::{as_json_text, count};
+use crate::bytes::{as_json, as_json_text, count, shown};
 use crate::outcome::{Answer, Refusal};
-use crate::store::STAGE_WITHOUT_FILES;
+use crate::store::{SORTED_STAGE, STAGE_WITHOUT_FILES};
 
 /// Bytes on a line of the dump.
 const WIDTH: usize = 16;
@@ -94,8 +94,45 @@ fn list(arguments: &StoreArguments, out: &mut dyn Write) -> Result<()> {
         }
     }
     // A store in which nothing was ever written has no manifest, and no segments.
-    if stage.name == "hash-log" && entries.iter().any(|entry| entry.name == "MANIFEST") {
-        list_segments(arguments, out)?;
+    if entries.iter().any(|entry| entry.name == "MANIFEST") {
+        match stage.name {
+            "hash-log" => list_segments(arguments, out)?,
+            SORTED_STAGE => list_tables(arguments, out)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// From outside as well. In the order in which a get asks them.
+fn list_tables(arguments: &StoreArguments, out: &mut dyn Write) -> Result<()> {
+    let sorted_log::Listing { first_log, last_sequence, tables, .. } = sorted_log::listing(&arguments.dir)?;
+    if !arguments.json {
+        let [table, level, bytes, entries] = ["table", "level", "bytes", "entries"];
+        writeln!(out, "{table:>10}  {level:>5}  {bytes:>15}  {entries:>12}  {:>10}  keys", "tombstones")?;
+    }
+    for table in &tables {
+        let sorted_log::ListedTable { number, level, bytes, entries, tombstones, .. } = table;
+        let keys = [&table.smallest, &table.largest];
+        if arguments.json {
+            let [smallest, largest] = keys.map(|key| as_json(key));
+            writeln!(
+                out,
+                r#"{{"table":{number},"level":{level},"bytes":{bytes},"entries":{entries},"tombstones":{tombstones},"smallest":{smallest},"largest":{largest}}}"#
+            )?;
+        } else {
+            let [bytes, entries, tombstones] = [*bytes, *entries, *tombstones].map(count);
+            let [smallest, largest] = keys.map(|key| shown(key));
+            writeln!(
+                out,
+                "{number:>10}  {level:>5}  {bytes:>15}  {entries:>12}  {tombstones:>10}  {smallest} … {largest}"
+            )?;
+        }
+    }
+    if arguments.json {
+        writeln!(out, r#"{{"first_log":{first_log},"last_sequence_in_tables":{last_sequence}}}"#)?;
+    } else {
+        writeln!(out, "in memory: what logs from {first_log} on say, behind write {}", count(last_sequence))?;
     }
     Ok(())
 }

@@ -179,7 +179,9 @@ fn scan(engine: &dyn Engine, prefix: Vec<u8>, out: &mut dyn Write) -> Result<()>
         Ok(())
     })?;
     if all > SCANNED as u64 {
-        writeln!(out, "the first {SCANNED} of {} keys: name a prefix to see others", count(all))?;
+        // A stage that has its keys in order was not asked for all of them.
+        let of_all = engine.as_ordered().map_or_else(|| format!(" of {}", count(all)), |_| String::new());
+        writeln!(out, "the first {SCANNED}{of_all} keys: name a prefix to see others")?;
     }
     Ok(())
 }

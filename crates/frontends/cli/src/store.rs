@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use logladder::disk::{Disk, LOCK_FILE, OpenOn, RealDisk, RecordingDisk};
-use logladder::{Engine, Error, Open, STAGES, Stage, SyncPolicy, hash_log, replay_log};
+use logladder::{Engine, Error, Open, STAGES, Stage, SyncPolicy, hash_log, replay_log, sorted_log};
 use logladder_engine::{Backup, Changes, Compact, Expire, History, Iterate};
 
 use crate::arguments::StoreArguments;
@@ -22,6 +22,9 @@ const DEFAULT_STAGE: &str = "hash-log";
 
 /// The stage that says what it replayed.
 const REPLAYING_STAGE: &str = "replay-log";
+
+/// The stage that has its keys in order, and threads that merge its tables.
+pub(crate) const SORTED_STAGE: &str = "sorted-log";
 
 /// Those that are told how many versions of a key there are.
 const STAGES_WITH_VERSIONS: [&str; 2] = [REPLAYING_STAGE, DEFAULT_STAGE];
@@ -264,6 +267,12 @@ fn open_stage(
     if stage.name == REPLAYING_STAGE {
         return Ok(Box::new(replay_log::ReplayLog::open_on(disk, dir, replay_options(manner))?));
     }
+    if stage.name == SORTED_STAGE && manner.is_read_only {
+        // Without a thread that merges what the last process left.
+        let options =
+            sorted_log::Options::default().with_sync(manner.sync).with_work(sorted_log::Work::Caller);
+        return Ok(Box::new(sorted_log::SortedLog::open_on(disk, dir, options)?));
+    }
     stage.open_on(disk, dir, manner.sync)
 }
 
@@ -289,8 +298,9 @@ pub(crate) struct Capability {
 }
 
 /// Every capability.
-pub(crate) const CAPABILITIES: [Capability; 8] = [
+pub(crate) const CAPABILITIES: [Capability; 9] = [
     ITERATE,
+    Capability { name: "ordered", has: |engine| engine.as_ordered().is_some() },
     Capability { name: "atomic", has: |engine| engine.as_atomic().is_some() },
     HISTORY,
     CHANGES,

@@ -20,13 +20,16 @@ const CLIENTS: u32 = 8;
 const BEFORE: usize = 400;
 
 /// The stages that a process may be killed in without a loss, with every policy: what was acknowledged is with the system.
-const KEPT: [(&str, &str); 6] = [
+const KEPT: [(&str, &str); 9] = [
     ("replay-log", "always"),
     ("replay-log", "1s"),
     ("replay-log", "never"),
     ("hash-log", "always"),
     ("hash-log", "1s"),
     ("hash-log", "never"),
+    ("sorted-log", "always"),
+    ("sorted-log", "1s"),
+    ("sorted-log", "never"),
 ];
 
 /// Writes one key after the other until the server is gone, and says how many were answered.

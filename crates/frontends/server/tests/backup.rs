@@ -32,7 +32,7 @@ fn names_in(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_backup_is_a_store_of_what_was_acknowledged_before() {
-    for stage in ["replay-log", "write-behind", "hash-log"] {
+    for stage in ["replay-log", "write-behind", "hash-log", "sorted-log"] {
         let folder = tempfile::tempdir().unwrap();
         let server = with_backups(stage, folder.path());
         assert_eq!(server.put("/v1/keys/c/before", b"v").status, 204);
@@ -166,7 +166,7 @@ fn a_backup_is_refused_without_a_folder_for_it_and_by_stages_that_cannot() {
     let answer = server.post("/v1/backup", r#"{"name":"a"}"#);
     assert_eq!(answer.status, 501);
     let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!(body["stages"], serde_json::json!(["replay-log", "write-behind", "hash-log"]));
+    assert_eq!(body["stages"], serde_json::json!(["replay-log", "write-behind", "hash-log", "sorted-log"]));
     // The folder is gone: that is no trouble of the store.
     let gone = tempfile::tempdir().unwrap();
     let server = with_backups("hash-log", &gone.path().join("gone"));

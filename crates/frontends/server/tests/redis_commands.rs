@@ -11,7 +11,7 @@ use harness::{durable, fail_syncs, memory, options, stage};
 use logladder::SyncPolicy;
 
 /// The stages that can compare before they write.
-const ATOMIC: [&str; 3] = ["memory", "replay-log", "hash-log"];
+const ATOMIC: [&str; 4] = ["memory", "replay-log", "hash-log", "sorted-log"];
 
 #[test]
 fn values_are_set_read_and_deleted_in_every_stage() {
@@ -60,7 +60,8 @@ fn a_stage_that_cannot_compare_or_let_values_end_names_those_that_can() {
     ] {
         let answer = client.ask(command);
         assert!(answer.starts_with("-ERR the stage scan-log can neither"), "{command}: {answer}");
-        assert!(answer.ends_with("; these stages can: memory, replay-log, hash-log"), "{command}: {answer}");
+        let able = "; these stages can: memory, replay-log, hash-log, sorted-log";
+        assert!(answer.ends_with(able), "{command}: {answer}");
     }
     for command in ["SET a 1 EX 10", "SETEX a 10 1", "EXPIRE a 10", "PEXPIREAT a 10"] {
         let answer = client.ask(command);

@@ -274,6 +274,15 @@ fn what_a_stage_lacks_is_refused_with_the_stages_that_have_it() {
     let answer = server.send("PUT", "/v1/keys/a", &[("if-none-match", "*")], b"v");
     assert_eq!(answer.status, 501);
     assert_eq!(server.get("/v1/keys/a").status, 404);
+    // Stage 8 writes batches and compacts, and keeps neither versions nor a log of changes.
+    for (method, path, can) in
+        [("POST", "/v1/batch", true), ("POST", "/v1/compact", true), ("GET", "/v1/changes", false)]
+    {
+        let answer = server.send(method, path, &[], br#"{"writes":[]}"#);
+        assert_eq!(answer.text().contains("\"sorted-log\""), can, "{path}: {answer:?}");
+        let status = stage("sorted-log").send(method, path, &[], br#"{"writes":[]}"#).status;
+        assert_eq!(status, if can { 200 } else { 501 }, "{path}");
+    }
 }
 
 #[test]

@@ -113,6 +113,7 @@ mod manifest;
 mod memtable;
 mod merge;
 mod options;
+mod outside;
 mod read;
 mod recover;
 mod snapshot;
@@ -129,4 +130,5 @@ pub use logladder_engine::{
 pub use describe::describe;
 pub use engine::SortedLog;
 pub use options::{Compression, Options, Work};
+pub use outside::{ListedTable, Listing, listing, listing_on};
 pub use snapshot::Snapshot;

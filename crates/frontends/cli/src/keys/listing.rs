@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use clap::Args;
 use logladder::Engine;
+use logladder_engine::{Direction, Ordered, range_of_prefix};
 
 use crate::bytes::Typed;
 use crate::store;
@@ -19,7 +20,7 @@ pub(crate) struct Listing {
     /// At most so many keys; with --sorted, the first ones
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// Sort by key, which takes memory for all that is printed
+    /// Sort by key, which takes memory for all that is printed unless the stage has its keys in order
     #[arg(long)]
     pub(crate) sorted: bool,
 }
@@ -33,7 +34,8 @@ impl Listing {
 /// What a visitor of entries is: it is shown a key and its value.
 pub(crate) type VisitEntry<'v> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'v;
 
-/// Shows the entries that the listing asks for to `visit`, and says how many there are in all, as far as was looked.
+/// Shows the entries that the listing asks for to `visit`, and says how many there are in all, as far as was looked. A stage that
+/// has its keys in order is asked for these alone, and for one more at most.
 ///
 /// # Errors
 ///
@@ -43,6 +45,9 @@ pub(crate) fn for_each_entry(
     listing: &Listing,
     visit: &mut VisitEntry<'_>,
 ) -> Result<u64> {
+    if let Some(ordered) = engine.as_ordered() {
+        return in_order(ordered, listing, visit);
+    }
     let limit = listing.limit.unwrap_or(usize::MAX);
     let iterate = store::iterate(engine)?;
     let mut sorted: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
@@ -74,4 +79,20 @@ pub(crate) fn for_each_entry(
         visit(key, value)?;
     }
     Ok(seen)
+}
+
+/// The same, of a stage that has its keys in order: nothing is collected.
+fn in_order(ordered: &dyn Ordered, listing: &Listing, visit: &mut VisitEntry<'_>) -> Result<u64> {
+    let limit = listing.limit.map_or(u64::MAX, |limit| limit as u64);
+    let prefix = listing.prefix.as_ref().map_or(&b""[..], |Typed(prefix)| prefix.as_slice());
+    let (mut seen, mut outcome, mut end) = (0, Ok(()), Vec::new());
+    ordered.scan(range_of_prefix(prefix, &mut end), Direction::Forward, &mut |key, value| {
+        seen += 1;
+        if seen > limit {
+            return ControlFlow::Break(());
+        }
+        outcome = visit(key, value);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    outcome.map(|()| seen)
 }

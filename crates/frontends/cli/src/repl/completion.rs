@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use logladder::Engine;
+use logladder_engine::{Direction, range_of_prefix};
 use rustyline::completion::Completer;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
@@ -29,25 +30,34 @@ impl<'e> Completion<'e> {
 
     fn keys(&self, begun: &str) -> Vec<String> {
         let mut keys = Vec::new();
-        let mut looked_at = 0;
-        if let Some(iterate) = self.engine.as_iterate() {
-            // A failed read offers nothing; the command itself will say why.
-            let _ = iterate.for_each(&mut |key, _| {
-                looked_at += 1;
-                let key = shown(key);
-                if key.starts_with(begun) && !key.contains(char::is_whitespace) {
-                    keys.push(key.into_owned());
-                }
-                if keys.len() < OFFERED && looked_at < LOOKED_AT {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            });
+        let (mut looked_at, mut end) = (0, Vec::new());
+        let mut look = |key: &[u8], _: &[u8]| {
+            looked_at += 1;
+            let key = shown(key);
+            if key.starts_with(begun) && !key.contains(char::is_whitespace) {
+                keys.push(key.into_owned());
+            }
+            if keys.len() < OFFERED && looked_at < LOOKED_AT {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        // A failed read offers nothing; the command itself will say why.
+        if let Some(ordered) = self.engine.as_ordered().filter(|_| !is_escaped(begun)) {
+            let range = range_of_prefix(begun.as_bytes(), &mut end);
+            let _ = ordered.scan(range, Direction::Forward, &mut look);
+        } else if let Some(iterate) = self.engine.as_iterate() {
+            let _ = iterate.for_each(&mut look);
         }
         keys.sort();
         keys
     }
+}
+
+/// Whether what was typed may begin the form in which other bytes than text are shown.
+fn is_escaped(begun: &str) -> bool {
+    begun.starts_with("b\"") || "b\"".starts_with(begun)
 }
 
 impl Completer for Completion<'_> {

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use data_encoding::BASE64URL_NOPAD;
-use logladder_engine::Batch;
+use logladder_engine::{Batch, Direction, Iterate, Ordered, range_of_prefix};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -38,8 +38,9 @@ pub(crate) struct KeysBody {
     cursor: Option<String>,
 }
 
-/// The keys that begin with `prefix`, a page at a time, in the order of their bytes. Each page is a walk over all keys
-/// of the store that keeps as many as a page has. Keys that are there all the while are shown once; others may be missed.
+/// The keys that begin with `prefix`, a page at a time, in the order of their bytes. A stage that has its keys in order reads
+/// those of the page, as they are at one moment; in the others each page is a walk over all keys of the store that keeps as
+/// many as a page has. Keys that are there all the while are shown once; others may be missed.
 #[utoipa::path(get, path = "/v1/keys", operation_id = "list_keys", tag = "raw bytes",
     params(Prefix, KeysLimit, Cursor),
     responses((status = 200, description = "a page of keys", body = KeysBody),
@@ -51,33 +52,72 @@ pub(crate) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
     let after = match parameters.bytes("cursor") {
         Some(cursor) => {
             let bad = |_| Refusal::bad("this cursor was not given out here: use the one of the page before");
-            Bound::Excluded(BASE64URL_NOPAD.decode(cursor).map_err(bad)?)
+            Some(BASE64URL_NOPAD.decode(cursor).map_err(bad)?)
         }
-        None => Bound::Unbounded,
+        None => None,
     };
     let page = app.run(move |engine| {
-        let iterate = engine.as_iterate().ok_or_else(|| Capability::Iterate.lacking(engine))?;
-        let (mut page, mut bytes, mut is_more) = (BTreeSet::<Vec<u8>>::new(), 0, false);
-        iterate.for_each(&mut |key, _| {
-            let is_behind = match &after {
-                Bound::Excluded(after) => key > after.as_slice(),
-                _ => true,
-            };
-            let is_beyond = is_more && page.last().is_some_and(|last| key > last.as_slice());
-            if is_behind && !is_beyond && key.starts_with(&prefix) && page.insert(key.to_vec()) {
-                bytes += key.len();
-                while page.len() > limit || (bytes > MOST_BYTES && page.len() > 1) {
-                    is_more = true;
-                    bytes -= page.pop_last().map_or(0, |last| last.len());
-                }
+        let (keys, is_more) = match engine.as_ordered() {
+            Some(ordered) => page_in_order(ordered, &prefix, after.as_deref(), limit)?,
+            None => {
+                let iterate = engine.as_iterate().ok_or_else(|| Capability::Iterate.lacking(engine))?;
+                page_of_walk(iterate, &prefix, after.as_deref(), limit)?
             }
-            ControlFlow::Continue(())
-        })?;
-        let cursor = page.last().filter(|_| is_more).map(|last| BASE64URL_NOPAD.encode(last));
-        let keys = page.iter().map(|key| raw(key)).collect::<Result<_, Refusal>>()?;
+        };
+        let cursor = keys.last().filter(|_| is_more).map(|last| BASE64URL_NOPAD.encode(last));
+        let keys = keys.iter().map(|key| raw(key)).collect::<Result<_, Refusal>>()?;
         Ok(KeysBody { keys, cursor })
     });
     Ok(json(StatusCode::OK, &page.await?))
+}
+
+/// The keys of a page, and whether more follow.
+type Page = (Vec<Vec<u8>>, bool);
+
+/// The first keys with this prefix behind `after`, of a stage that has them in order: no more is read than is shown.
+fn page_in_order(
+    ordered: &dyn Ordered,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> logladder_engine::Result<Page> {
+    let mut buffer = Vec::new();
+    let (first, end) = range_of_prefix(prefix, &mut buffer);
+    let start = after.filter(|after| *after >= prefix).map_or(first, Bound::Excluded);
+    let (mut keys, mut bytes, mut is_more) = (Vec::new(), 0, false);
+    ordered.scan((start, end), Direction::Forward, &mut |key, _| {
+        is_more = keys.len() == limit || (bytes + key.len() > MOST_BYTES && !keys.is_empty());
+        if is_more {
+            return ControlFlow::Break(());
+        }
+        bytes += key.len();
+        keys.push(key.to_vec());
+        ControlFlow::Continue(())
+    })?;
+    Ok((keys, is_more))
+}
+
+/// The same of any other stage: all keys are walked over, and no more of them is kept than a page has.
+fn page_of_walk(
+    iterate: &dyn Iterate,
+    prefix: &[u8],
+    after: Option<&[u8]>,
+    limit: usize,
+) -> logladder_engine::Result<Page> {
+    let (mut page, mut bytes, mut is_more) = (BTreeSet::<Vec<u8>>::new(), 0, false);
+    iterate.for_each(&mut |key, _| {
+        let is_behind = after.is_none_or(|after| key > after);
+        let is_beyond = is_more && page.last().is_some_and(|last| key > last.as_slice());
+        if is_behind && !is_beyond && key.starts_with(prefix) && page.insert(key.to_vec()) {
+            bytes += key.len();
+            while page.len() > limit || (bytes > MOST_BYTES && page.len() > 1) {
+                is_more = true;
+                bytes -= page.pop_last().map_or(0, |last| last.len());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok((page.into_iter().collect(), is_more))
 }
 
 /// Writes that are done together.

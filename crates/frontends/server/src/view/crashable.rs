@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use logladder::{Stage, SyncPolicy, hash_log, replay_log};
+use logladder::{Stage, SyncPolicy, hash_log, replay_log, sorted_log};
 use logladder_disk::crash::{Recording, Tree};
 use logladder_disk::{Disk, Op, OpenOn, RecordingDisk};
 use logladder_engine::{Durability, Engine, Error, Result};
@@ -26,6 +26,12 @@ use super::words::{deeds, milestones};
 const DIR: &str = "store";
 /// So large does a segment of a hash-log grow here, in bytes: a few records, so that there are some segments to see.
 const SEGMENT_BYTES: u64 = 256;
+/// So large does the log of a memtable grow here, so large a block and a table of a merge, and so large the first level: a few
+/// writes fill a memtable, two of those are merged, and some more reach the second level.
+const MEMTABLE_BYTES: u64 = 256;
+const BLOCK_BYTES: usize = 96;
+const TABLE_BYTES: u64 = 192;
+const LEVEL1_BYTES: u64 = 700;
 
 /// What ends a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +69,7 @@ struct Open {
 #[allow(clippy::struct_excessive_bools, reason = "each stands for a capability of its own")]
 struct Can {
     iterate: bool,
+    ordered: bool,
     atomic: bool,
     changes: bool,
     compact: bool,
@@ -99,6 +106,17 @@ fn open_stage(stage: &Stage, disk: &RecordingDisk, sync: SyncPolicy) -> Result<B
             options.hash_key = Some(HASH_KEY);
             Ok(Box::new(replay_log::ReplayLog::open_on(disk, dir, options)?))
         }
+        "sorted-log" => {
+            let options = sorted_log::Options::default()
+                .with_sync(sync)
+                .with_work(sorted_log::Work::Caller)
+                .with_memtable_bytes(MEMTABLE_BYTES)
+                .with_block_bytes(BLOCK_BYTES)
+                .with_table_bytes(TABLE_BYTES)
+                .with_level0_tables(2)
+                .with_levels(LEVEL1_BYTES, 3);
+            Ok(Box::new(sorted_log::SortedLog::open_on(disk, dir, options)?))
+        }
         _ => stage.open_on(disk, dir, sync),
     }
 }
@@ -119,6 +137,7 @@ impl CrashableStore {
         let engine = open_stage(stage, &disk, sync)?;
         let can = Can {
             iterate: engine.as_iterate().is_some(),
+            ordered: engine.as_ordered().is_some(),
             atomic: engine.as_atomic().is_some(),
             changes: engine.as_changes().is_some(),
             compact: engine.as_compact().is_some(),
@@ -264,6 +283,10 @@ impl CrashableStore {
         let (before, tree) = (open.disk.op_count(), open.disk.tree());
         let outcome = perform(engine);
         let ops = open.disk.ops_behind(before);
+        // A write that filled a memtable also did what a thread does otherwise: it wrote a table, and may have merged some.
+        if self.0.stage.name == "sorted-log" && ops.iter().any(|op| matches!(op, Op::Remove(_))) {
+            self.push_stages_of(what, &open, before, &tree);
+        }
         let now = open.disk.tree();
         let said = match &outcome {
             Ok(_) => what.to_owned(),

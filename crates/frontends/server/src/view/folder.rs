@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use logladder::Stage;
-use logladder_disk::{Entry, RealDisk};
+use logladder_disk::RealDisk;
 use logladder_engine::{Engine, Position, Result};
 
 use super::history::History;
-use super::layout::{Layout, Looker, MOST_PLACES};
+use super::layout::{Glance, Layout, Looker, MOST_PLACES};
 
 /// Files are looked at so often at most.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -30,14 +30,16 @@ pub(super) struct Folder {
 struct Looking {
     looker: Looker,
     /// By what it is known whether anything has changed.
-    mark: Option<(Vec<Entry>, Option<Position>)>,
+    mark: Option<(Glance, Option<Position>)>,
+    /// Whether something could not be read: a write that was under way may be whole by now.
+    is_troubled: bool,
     next: Instant,
 }
 
 impl Folder {
     pub(super) fn new(stage: &'static Stage, dir: &Path) -> Self {
         let looker = Looker::at(stage, RealDisk::shared(), dir);
-        let looking = Mutex::new(Looking { looker, mark: None, next: Instant::now() });
+        let looking = Mutex::new(Looking { looker, mark: None, is_troubled: false, next: Instant::now() });
         Self { stage, history: Arc::new(History::new()), looking }
     }
 
@@ -61,6 +63,7 @@ impl Folder {
             }
             Err(error) => (Layout::of_trouble(error.to_string()), (None, None)),
         };
+        looking.is_troubled = layout.trouble.is_some();
         looking.next = begun + SHORTEST.max(begun.elapsed().saturating_mul(10));
         if let Some(before) = self.history.differs(&layout) {
             let what = self.what(&before, &layout, position);
@@ -78,7 +81,10 @@ impl Folder {
             != now.newest.as_ref().map(|newest| (&newest.file, newest.at));
         let writes = match position {
             (Some(before), Some(now)) => now.sequence.saturating_sub(before.sequence),
-            _ => u64::from(is_new),
+            _ => match (before.newest_sequence, now.newest_sequence) {
+                (Some(before), Some(now)) => now.saturating_sub(before),
+                _ => u64::from(is_new),
+            },
         };
         match (newest, writes) {
             (_, 0) => "the files have changed without a write: compaction, or housekeeping".to_owned(),
@@ -96,7 +102,7 @@ impl Looking {
     fn changed(&mut self, engine: &dyn Engine) -> Result<Option<Positions>> {
         let position = engine.as_changes().map(logladder_engine::Changes::position).transpose()?;
         let mark = (self.looker.glance()?, position);
-        if self.mark.as_ref() == Some(&mark) {
+        if self.mark.as_ref() == Some(&mark) && !self.is_troubled {
             return Ok(None);
         }
         let before = self.mark.replace(mark).and_then(|(_, position)| position);

@@ -3,6 +3,7 @@
 //! ```text
 //!   the files ──► log.rs (lines: scan-log, replay-log) ──┐
 //!             ──► segments.rs (hash-log) ────────────────┼──► Layout: each file cut into records, each record of a class
+//!             ──► sorted.rs (sorted-log) ────────────────┤
 //!             ──► the others: their sizes alone ─────────┘
 //! ```
 //!
@@ -17,7 +18,7 @@ use logladder_disk::{Disk, Entry};
 use logladder_engine::Result;
 use serde::Serialize;
 
-use super::{log, segments};
+use super::{log, segments, sorted};
 
 /// So many keys get an arrow.
 pub(super) const MOST_PLACES: usize = 40;
@@ -25,7 +26,8 @@ pub(super) const MOST_PLACES: usize = 40;
 pub(super) const MOST_RECORDS: usize = 400;
 /// So many files are shown, the newest.
 pub(super) const MOST_FILES: usize = 40;
-/// So many bytes of a log are taken apart: of lines the last ones, of a segment the first.
+/// So many bytes of a log are taken apart: of lines and of a memtable's log the last ones, of a segment the first; and of tables
+/// as many.
 pub(super) const WINDOW: u64 = 256 << 10;
 /// So many letters of a key or a value are shown.
 const SHOWN: usize = 48;
@@ -112,6 +114,12 @@ pub(crate) struct FileView {
     pub(super) name: String,
     /// What it is, in words.
     pub(super) role: &'static str,
+    /// What it stands among: the level of a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<String>,
+    /// What else is known of it, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<String>,
     /// Whether records lie in it.
     pub(super) is_log: bool,
     pub(super) bytes: u64,
@@ -127,8 +135,9 @@ impl FileView {
     pub(super) fn other(entry: &Entry, role: &'static str) -> Self {
         let mut totals = Totals::default();
         totals.add(Class::Frame, entry.len);
-        let name = entry.name.clone();
-        Self { name, role, is_log: false, bytes: entry.len, totals, records: Vec::new(), is_whole: true }
+        let (name, records) = (entry.name.clone(), Vec::new());
+        let (group, note) = (None, None);
+        Self { name, role, group, note, is_log: false, bytes: entry.len, totals, records, is_whole: true }
     }
 
     /// A log, of which `records` are all, in order and without gaps.
@@ -143,7 +152,7 @@ impl FileView {
         records.drain(..surplus);
         let name = entry.name.clone();
         let bytes = records.last().map_or(0, |last| last.at.saturating_add(last.len));
-        Self { name, role, is_log: true, bytes, totals, records, is_whole }
+        Self { name, role, group: None, note: None, is_log: true, bytes, totals, records, is_whole }
     }
 }
 
@@ -256,11 +265,19 @@ pub(crate) struct Looker {
     dir: std::path::PathBuf,
     /// Of a hash-log: how its index is known from outside.
     reader: Option<hash_log::Reader>,
+    /// Of a sorted-log: where its log ends.
+    tail: sorted::Tail,
 }
+
+/// The files as they are from outside; and where the writes end in a log that is as long as what is reserved for it.
+pub(super) type Glance = (Vec<Entry>, u64);
+
+/// A store whose files come and go is looked at so often before trouble is believed.
+const LOOKS: usize = 3;
 
 impl Looker {
     pub(super) fn at(stage: &'static Stage, disk: Arc<dyn Disk>, dir: &Path) -> Self {
-        Self { stage, disk, dir: dir.to_path_buf(), reader: None }
+        Self { stage, disk, dir: dir.to_path_buf(), reader: None, tail: sorted::Tail::default() }
     }
 
     /// What is there now. Keys in `recent` are looked for even where not every record is shown.
@@ -269,14 +286,20 @@ impl Looker {
     ///
     /// The folder cannot be listed. A file that cannot be read is told of in the layout.
     pub(super) fn look(&mut self, recent: &[Vec<u8>]) -> Result<Layout> {
-        let entries: Vec<Entry> = match self.disk.entry(&self.dir)? {
-            Some(_) => self.disk.list(&self.dir)?.into_iter().filter(|entry| !entry.is_dir).collect(),
-            None => Vec::new(),
-        };
+        let entries = self.files()?;
         let (disk, dir) = (&self.disk, &*self.dir);
         let mut layout = match self.stage.name {
             "scan-log" | "replay-log" => log::look(self.stage, &**disk, dir, &entries),
             "hash-log" => segments::look(disk, dir, &entries, &mut self.reader, recent),
+            "sorted-log" => {
+                let mut layout = sorted::look(&**disk, dir, &entries, &mut self.tail);
+                for _ in 1..LOOKS {
+                    if layout.trouble.is_some() {
+                        layout = sorted::look(&**disk, dir, &self.files()?, &mut self.tail);
+                    }
+                }
+                layout
+            }
             _ => Layout {
                 files: entries.iter().map(|entry| FileView::other(entry, "a file of the store")).collect(),
                 ..Layout::default()
@@ -290,18 +313,33 @@ impl Looker {
         Ok(layout)
     }
 
-    /// The files as they are from outside: cheap, and changed by nearly everything that changes the layout.
-    pub(super) fn glance(&self) -> Result<Vec<Entry>> {
+    fn files(&self) -> Result<Vec<Entry>> {
         match self.disk.entry(&self.dir)? {
-            Some(_) => self.disk.list(&self.dir),
+            Some(_) => Ok(self.disk.list(&self.dir)?.into_iter().filter(|entry| !entry.is_dir).collect()),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Cheap, and changed by nearly everything that changes the layout.
+    pub(super) fn glance(&mut self) -> Result<Glance> {
+        let entries = match self.disk.entry(&self.dir)? {
+            Some(_) => self.disk.list(&self.dir)?,
+            None => Vec::new(),
+        };
+        let end = match sorted::newest_log(&entries) {
+            // If it has gone meanwhile, the next glance sees that.
+            Some(log) if self.stage.name == "sorted-log" => {
+                self.tail.follow(&*self.disk, &self.dir, log).unwrap_or(0)
+            }
+            _ => 0,
+        };
+        Ok((entries, end))
     }
 }
 
 /// Whether records of this stage are shown one by one.
 pub(super) fn has_a_log(stage: &Stage) -> bool {
-    matches!(stage.name, "scan-log" | "replay-log" | "hash-log")
+    matches!(stage.name, "scan-log" | "replay-log" | "hash-log" | "sorted-log")
 }
 
 /// The bytes of the file from `start` on, at most `len` of them.

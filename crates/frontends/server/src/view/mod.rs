@@ -5,7 +5,7 @@
 //!        │  writes: the /v1 routes, as anybody's
 //!        ▼
 //!   the store ──► its files ──► layout.rs ──► history.rs ──► /view/states, server-sent events
-//!                               (log.rs, segments.rs)
+//!                     (log.rs, segments.rs, sorted.rs)
 //!   crashable.rs: a store on a disk in memory, which can crash ◄── POST /view/crash, /view/reopen
 //! ```
 //!
@@ -23,6 +23,7 @@ mod log;
 mod page;
 mod routes;
 mod segments;
+mod sorted;
 mod words;
 
 use std::path::Path;

@@ -231,6 +231,8 @@ impl State<'_> {
         FileView {
             name,
             role: self.role(),
+            group: None,
+            note: None,
             is_log: true,
             bytes,
             totals,

@@ -45,12 +45,17 @@ fn last_part(path: &std::path::Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Behind which operations the files are worth a look: where a file has been synced, a name has changed, or a file has gone.
+/// Behind which operations the files are worth a look: where a file has been synced, a name has changed, or files have gone.
 /// There are a dozen at most.
 pub(super) fn milestones(ops: &[Op]) -> Vec<usize> {
     const MOST: usize = 12;
-    let is_one = |op: &Op| matches!(op, Op::Sync { .. } | Op::Rename { .. } | Op::Remove(_));
-    let ends = ops.iter().enumerate().filter(|(_, op)| is_one(op)).map(|(place, _)| place + 1);
+    let is_one = |place: usize, op: &Op| match op {
+        Op::Sync { .. } | Op::Rename { .. } => true,
+        // Of several in a row, the last.
+        Op::Remove(_) => !matches!(ops.get(place + 1), Some(Op::Remove(_))),
+        _ => false,
+    };
+    let ends = ops.iter().enumerate().filter(|(place, op)| is_one(*place, op)).map(|(place, _)| place + 1);
     // The last one is the end itself.
     ends.filter(|end| *end < ops.len()).take(MOST).collect()
 }

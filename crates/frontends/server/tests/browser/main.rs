@@ -160,7 +160,7 @@ impl Page<'_> {
 fn every_button_does_what_it_says_and_the_page_shows_what_the_server_has() {
     let Some(browser) = Browser::start() else { return };
     browser.look_like(1280, false, true);
-    for stage in ["hash-log", "replay-log", "scan-log"] {
+    for stage in ["hash-log", "replay-log", "scan-log", "sorted-log"] {
         let page = page(&browser, stage);
         page.is_right();
         page.is_fit_to_look_at(stage);

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 pub(crate) mod redis;
+pub(crate) mod view;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -38,14 +38,19 @@ function ascii(hex) {
   return letters.join("");
 }
 
-export function drawBytes(newest) {
+/** Where there may be none though there are keys: what is said of it. */
+const NONE = {
+  "sorted-log": "There is none in a log: all that was written is in tables, which are sorted by key and do not say what came last.",
+};
+
+export function drawBytes(newest, about) {
   const part = (id) => document.getElementById(id);
   const [where, hex, table] = ["bytes-where", "hex", "fields"].map(part);
   hex.replaceChildren();
   table.tBodies[0]?.remove();
   table.tHead?.remove();
   if (!newest) {
-    where.textContent = "There is none in what was read of the files.";
+    where.textContent = NONE[about.stage] ?? "There is none in what was read of the files.";
     return;
   }
   where.textContent = `${newest.text}. In ${newest.file}, from byte ${newest.at} on, ${bytes(newest.len)}.`;

@@ -114,7 +114,7 @@ function show(place) {
   part("trouble").hidden = !step.layout.trouble;
   part("trouble").textContent = step.layout.trouble ? `In the files: ${step.layout.trouble}` : "";
   draw(true);
-  drawBytes(step.layout.newest);
+  drawBytes(step.layout.newest, state.about);
   drawSizes(step);
   part("bytes-part").hidden = !state.about.has_a_log;
   part("disk-part").hidden = !state.about.is_temporary;

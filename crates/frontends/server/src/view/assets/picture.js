@@ -17,6 +17,8 @@ const TIPS = 11;
 /** So many keys have a button. */
 const KEYS = 14;
 const LETTER = 7.4;
+/** The group of the logs that say what is in memory. */
+const MEMTABLE = "memtable";
 
 /** By stage: the name of the list of keys, what the arrows mean, and what is said where it was after a crash. */
 const MEANING = {
@@ -34,6 +36,11 @@ const MEANING = {
     "Index in memory",
     "The index in memory holds some ten bytes a key: where its newest record lies. Each arrow is such an entry, and a get reads that record alone.",
     "It was memory, and is gone with the process. Opening the store makes it anew from the files.",
+  ],
+  "sorted-log": [
+    "Memtable and tables",
+    "A get asks the memtable, then table after table from the newest to the oldest, and stops at the first that knows the key. An arrow into a log stands for a key in the memtable: the log says the same, and is read only after a crash. An arrow into a table ends at an entry of a block.",
+    "The memtable was memory, and is gone with the process. Opening the store reads it from the log again; the tables are as they were.",
   ],
 };
 
@@ -119,9 +126,20 @@ function drawFiles(layout, about) {
   list.replaceChildren();
   const bars = layout.files.filter((file) => file.is_log || !about.has_a_log);
   const room = Math.max(120, list.clientWidth - RESERVE - 4);
-  const longest = Math.max(1, ...bars.map((file) => weight(file)));
+  const scale = (some) => room / Math.max(1, ...some.map((file) => weight(file)));
+  // Of a large store the end of a log would be a dot beside its tables.
+  const isLog = (file) => file.group === MEMTABLE;
+  const isApart = bars.some((file) => file.group && !file.is_whole);
+  const scales = isApart
+    ? [scale(bars.filter(isLog)), scale(bars.filter((file) => !isLog(file)))]
+    : [scale(bars), scale(bars)];
+  let group;
   for (const file of bars) {
-    list.append(bar(file, room / longest, pointedAt(layout, file)));
+    if (file.group && file.group !== group) {
+      group = file.group;
+      list.append(html("li", { class: "group" }, group));
+    }
+    list.append(bar(file, scales[isLog(file) ? 0 : 1], pointedAt(layout, file)));
   }
   const others = layout.files.filter((file) => !bars.includes(file));
   part("others").replaceChildren(
@@ -193,7 +211,7 @@ function bar(file, scale, arrows) {
       "p",
       { class: "file-name" },
       html("code", {}, file.name),
-      html("span", { class: "role" }, file.role),
+      html("span", { class: "role" }, [file.role, file.note].filter(Boolean).join("; ")),
     ),
     drawn,
     html("p", { class: "totals" }, html("span", {}, file.is_log ? inWords(file) : bytes(file.bytes))),

@@ -15,7 +15,7 @@ export const CLASSES = [
   ["live", "live", "the newest record of a key"],
   ["dead", "dead", "overwritten or deleted since"],
   ["tombstone", "tombstone", "says that a key is deleted"],
-  ["frame", "frame", "headers and footers"],
+  ["frame", "frame", "what a format needs around its records"],
   ["reserve", "reserve", "space for records to come"],
   ["loose", "not in the store", "a copy under way, or left behind"],
   ["torn", "unreadable", "unfinished or damaged"],
@@ -24,8 +24,12 @@ export const CLASSES = [
 
 export const nameOf = (kind) => CLASSES.find(([name]) => name === kind)?.[1] ?? kind;
 
-/** A short name of a file: `segment 3` for `segment-0000000003.log`. */
+/** A short name of a file: `segment 3` for `segment-0000000003.log`, `table 4` for `0000000004.table`. */
 export function shortName(name) {
+  const [, count, kind] = /^0*(\d+)\.(log|table)$/.exec(name) ?? [];
+  if (kind) {
+    return `${kind} ${count}`;
+  }
   const [, what, number] = /^(\w+)-0*(\d+)\.(?:log|aof|snapshot)$/.exec(name) ?? [];
   return what ? `${what === "appendonly" ? "log" : what} ${number}` : name;
 }
@@ -64,7 +68,9 @@ export function differences(before, after) {
     gone.length > 1;
   for (const record of come.slice(-6)) {
     const where = `${shortName(record.file)}, at ${record.at}`;
-    const verb = isMoved(record) || record.class === "loose" ? "copied" : "appended";
+    // A table is written once, from what a memtable or other tables had.
+    const isCopy = isMoved(record) || record.class === "loose" || record.file.endsWith(".table");
+    const verb = isCopy ? "copied" : "appended";
     const value = record.value === undefined ? "" : ` = ${record.value}`;
     lines.push(["come", `${verb}: ${record.kind} ${record.key}${value}, ${bytes(record.len)}, to ${where}`]);
   }

@@ -1,8 +1,8 @@
 //! [`Engine`] for [`CrashableStore`]: each call goes on to the store, and a write is kept as a step.
 
 use logladder_engine::{
-    Atomic, Batch, Changes, Compact, Compacted, Durability, Engine, Error, Iterate, Position, Result, Stats,
-    Visit, VisitChange,
+    Atomic, Batch, Changes, Compact, Compacted, Direction, Durability, Engine, Error, Iterate, KeyRange,
+    Ordered, Position, Result, Stats, Visit, VisitChange,
 };
 
 use super::{CrashableStore, crashed, layout_of};
@@ -54,6 +54,10 @@ impl Engine for CrashableStore {
         self.0.can.iterate.then_some(self)
     }
 
+    fn as_ordered(&self) -> Option<&dyn Ordered> {
+        self.0.can.ordered.then_some(self)
+    }
+
     fn as_atomic(&self) -> Option<&dyn Atomic> {
         self.0.can.atomic.then_some(self)
     }
@@ -75,6 +79,12 @@ fn gone() -> Error {
 impl Iterate for CrashableStore {
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
         self.ask(|engine| engine.as_iterate().ok_or_else(gone)?.for_each(visit))
+    }
+}
+
+impl Ordered for CrashableStore {
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        self.ask(|engine| engine.as_ordered().ok_or_else(gone)?.scan(range, direction, visit))
     }
 }
 
