@@ -25,6 +25,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this crate is the inside of a command")]
 
+mod attended;
 mod build;
 mod call;
 mod check;
@@ -48,6 +49,7 @@ use std::process::ExitCode;
 use logladder_disk::OpenOn;
 use logladder_engine::SyncPolicy;
 
+pub use attended::attended;
 pub use build::{Purpose, build};
 pub use call::Call;
 pub use check::{Broken, End, Progress, Report, check};
