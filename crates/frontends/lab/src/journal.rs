@@ -1,101 +1,19 @@
 //! [`Journal`]: what a check did to an engine, call by call, and where the engine's files lie.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use logladder_disk::Disk;
 
 use crate::call::Call;
+use crate::deed::{Deed, Visited, VisitorEnd};
 
-/// A byte string up to this length is remembered whole. A check that uses longer ones cannot be repeated.
-const LONGEST: usize = 64 * 1024;
 /// So many calls are remembered.
 const CALLS: usize = 20_000;
-
-/// One call of an engine.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Deed {
-    Open,
-    Set(Vec<u8>, Vec<u8>),
-    Delete(Vec<u8>),
-    Get(Vec<u8>),
-    GetInto(Vec<u8>),
-    GetWith(Vec<u8>),
-    GetMany(Vec<Vec<u8>>),
-    Stats,
-    Visit,
-    Sync,
-    Compact,
-    Close,
-    Drop,
-}
-
-impl Deed {
-    /// What is asked of an engine by it. Dropping asks nothing.
-    fn call(&self) -> Option<Call> {
-        Some(match self {
-            Self::Open => Call::Open,
-            Self::Set(..) => Call::Set,
-            Self::Delete(_) => Call::Delete,
-            Self::Get(_) | Self::GetInto(_) | Self::GetWith(_) | Self::GetMany(_) => Call::Get,
-            Self::Stats => Call::Stats,
-            Self::Visit => Call::Visit,
-            Self::Sync | Self::Close => Call::Sync,
-            Self::Compact => Call::Compact,
-            Self::Drop => return None,
-        })
-    }
-
-    fn is_short(&self) -> bool {
-        match self {
-            Self::Set(key, value) => key.len().max(value.len()) <= LONGEST,
-            Self::Delete(key) | Self::Get(key) | Self::GetInto(key) | Self::GetWith(key) => {
-                key.len() <= LONGEST
-            }
-            Self::GetMany(keys) => keys.iter().all(|key| key.len() <= LONGEST),
-            _ => true,
-        }
-    }
-}
-
-/// A byte string as a reader can take it in.
-pub(crate) fn show(bytes: &[u8]) -> String {
-    const SHOWN: usize = 40;
-    if bytes.len() <= SHOWN {
-        return format!("\"{}\"", bytes.escape_ascii());
-    }
-    format!("\"{}…\" ({} bytes)", bytes[..SHOWN / 2].escape_ascii(), bytes.len())
-}
-
-/// A value, or that there is none.
-pub(crate) fn show_value(value: Option<&[u8]>) -> String {
-    value.map_or_else(|| "no value".to_owned(), show)
-}
-
-impl fmt::Display for Deed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open => f.write_str("open"),
-            Self::Set(key, value) => write!(f, "set {} = {}", show(key), show(value)),
-            Self::Delete(key) => write!(f, "delete {}", show(key)),
-            Self::Get(key) => write!(f, "get {}", show(key)),
-            Self::GetInto(key) => write!(f, "get_into {}, with a buffer that is not empty", show(key)),
-            Self::GetWith(key) => write!(f, "get_with {}", show(key)),
-            Self::GetMany(keys) => {
-                let keys: Vec<String> = keys.iter().map(|key| show(key)).collect();
-                write!(f, "get_many {}", keys.join(", "))
-            }
-            Self::Stats => f.write_str("stats"),
-            Self::Visit => f.write_str("for_each"),
-            Self::Sync => f.write_str("sync"),
-            Self::Compact => f.write_str("compact"),
-            Self::Close => f.write_str("close"),
-            Self::Drop => f.write_str("drop"),
-        }
-    }
-}
+/// So many bytes of keys and values are.
+const BYTES: usize = 64 << 20;
 
 /// Shared by whoever runs a check and the engines that it opens.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +23,12 @@ pub(crate) struct Journal(Arc<Mutex<Pages>>);
 struct Pages {
     is_open: bool,
     deeds: Vec<Deed>,
+    /// The visits that are under way, the innermost of each thread last.
+    visits: Vec<(ThreadId, Visited)>,
+    /// How many calls were begun.
+    count: usize,
+    /// How many bytes their keys and values have.
+    bytes: usize,
     calls: BTreeSet<Call>,
     /// The folders in which stores were opened.
     dirs: BTreeSet<PathBuf>,
@@ -112,6 +36,32 @@ struct Pages {
     place: Option<(Arc<dyn Disk>, PathBuf)>,
     /// Whether something happened that a list of calls does not tell.
     is_incomplete: bool,
+}
+
+impl Pages {
+    /// Puts it where it was done: into the visit that the thread is in, if it is in one.
+    fn put(&mut self, thread: ThreadId, deed: Deed) {
+        let visit = self.visits.iter_mut().rfind(|(of, _)| *of == thread);
+        let calls = visit.and_then(|(_, visited)| visited.calls.last_mut());
+        calls.unwrap_or(&mut self.deeds).push(deed);
+    }
+
+    /// The innermost visit of the thread is over.
+    fn close_visit(&mut self, thread: ThreadId) {
+        if let Some(at) = self.visits.iter().rposition(|(of, _)| *of == thread) {
+            let (_, visited) = self.visits.remove(at);
+            self.put(thread, Deed::Visit(visited));
+        }
+    }
+
+    /// Every call, those of visits that never ended with them.
+    fn all(&self) -> Vec<Deed> {
+        let mut pages = Self { deeds: self.deeds.clone(), visits: self.visits.clone(), ..Self::default() };
+        while let Some((thread, _)) = pages.visits.last() {
+            pages.close_visit(*thread);
+        }
+        pages.deeds
+    }
 }
 
 impl Journal {
@@ -131,11 +81,24 @@ impl Journal {
             return;
         }
         pages.calls.extend(deed.call());
-        if pages.deeds.len() < CALLS && deed.is_short() {
-            pages.deeds.push(deed);
+        pages.count += 1;
+        pages.bytes += deed.strings().iter().map(|string| string.len()).sum::<usize>();
+        if pages.count <= CALLS && pages.bytes <= BYTES && deed.is_short() {
+            pages.put(thread::current().id(), deed);
         } else {
             pages.is_incomplete = true;
         }
+    }
+
+    /// A visit begins, and goes on until what this gives is dropped.
+    pub(crate) fn note_visit(&self) -> OpenVisit {
+        let mut pages = self.pages();
+        if pages.is_open {
+            pages.calls.insert(Call::Visit);
+            pages.count += 1;
+            pages.visits.push((thread::current().id(), Visited::default()));
+        }
+        OpenVisit(self.clone())
     }
 
     pub(crate) fn note_opening(&self, disk: &Arc<dyn Disk>, dir: &Path) {
@@ -150,18 +113,24 @@ impl Journal {
         }
         pages.dirs.insert(dir.to_path_buf());
         pages.place = Some((Arc::clone(disk), dir.to_path_buf()));
-        pages.deeds.push(Deed::Open);
+        pages.count += 1;
+        pages.put(thread::current().id(), Deed::Open);
+    }
+
+    /// How many calls were begun: a number that no longer grows is that of an engine that is stuck.
+    pub(crate) fn count(&self) -> usize {
+        self.pages().count
     }
 
     /// What was done, in its order.
     pub(crate) fn deeds(&self) -> Vec<Deed> {
-        self.pages().deeds.clone()
+        self.pages().all()
     }
 
     /// What was done, if that can be done again.
     pub(crate) fn repeatable(&self) -> Option<Vec<Deed>> {
         let pages = self.pages();
-        (!pages.is_incomplete && pages.dirs.len() == 1).then(|| pages.deeds.clone())
+        (!pages.is_incomplete && pages.dirs.len() == 1).then(|| pages.all())
     }
 
     /// What was asked of the engine.
@@ -178,6 +147,48 @@ impl Journal {
     /// A panic under this lock takes nothing away that matters: a note is made or not.
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A visit that is under way: what its thread does meanwhile is done by the visitor.
+#[derive(Debug)]
+pub(crate) struct OpenVisit(Journal);
+
+impl OpenVisit {
+    /// The visitor is shown one more key. What this gives lives as long as it looks at it.
+    pub(crate) fn shows(&self) -> Looking<'_> {
+        self.change(|visited| visited.calls.push(Vec::new()));
+        Looking(self)
+    }
+
+    /// The visitor wants to see no more.
+    pub(crate) fn stops(&self) {
+        self.change(|visited| visited.end = VisitorEnd::Stops);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Visited)) {
+        let (mut pages, thread) = (self.0.pages(), thread::current().id());
+        if let Some((_, visited)) = pages.visits.iter_mut().rfind(|(of, _)| *of == thread) {
+            change(visited);
+        }
+    }
+}
+
+impl Drop for OpenVisit {
+    fn drop(&mut self) {
+        self.0.pages().close_visit(thread::current().id());
+    }
+}
+
+/// A visitor that looks at a key. If it panics meanwhile, that is noted.
+#[derive(Debug)]
+pub(crate) struct Looking<'v>(&'v OpenVisit);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.change(|visited| visited.end = VisitorEnd::Panics);
+        }
     }
 }
 
