@@ -64,8 +64,10 @@ impl Deed {
     /// Every key and value in it.
     pub(crate) fn strings(&self) -> Vec<&[u8]> {
         match self {
-            Self::Set(key, value) => vec![key, value],
-            Self::Delete(key) | Self::Get(key) | Self::GetInto(key) | Self::GetWith(key) => vec![key],
+            Self::Set(key, value) => vec![key.as_slice(), value.as_slice()],
+            Self::Delete(key) | Self::Get(key) | Self::GetInto(key) | Self::GetWith(key) => {
+                vec![key.as_slice()]
+            }
             Self::GetMany(keys) => keys.iter().map(Vec::as_slice).collect(),
             Self::Visit(visited) => visited.calls.iter().flatten().flat_map(Self::strings).collect(),
             _ => Vec::new(),
@@ -114,7 +116,7 @@ impl Deed {
     /// The keys that it deletes, also as a visitor.
     pub(crate) fn deleted(&self) -> Vec<&[u8]> {
         match self {
-            Self::Delete(key) => vec![key],
+            Self::Delete(key) => vec![key.as_slice()],
             Self::Visit(visited) => visited.deleted(),
             _ => Vec::new(),
         }

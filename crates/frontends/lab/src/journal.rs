@@ -57,8 +57,8 @@ impl Pages {
     /// Every call, those of visits that never ended with them.
     fn all(&self) -> Vec<Deed> {
         let mut pages = Self { deeds: self.deeds.clone(), visits: self.visits.clone(), ..Self::default() };
-        while let Some((thread, _)) = pages.visits.last() {
-            pages.close_visit(*thread);
+        while let Some(thread) = pages.visits.last().map(|(thread, _)| *thread) {
+            pages.close_visit(thread);
         }
         pages.deeds
     }
