@@ -23,7 +23,7 @@ pub(crate) struct Bugs {
     #[arg(value_name = "BUG", conflicts_with_all = ["check", "with"])]
     which: Option<String>,
     /// Run the whole contract on the engine that is right and on each that is not, and say which check noticed which bug;
-    /// takes many minutes, and says each engine that is done on standard error
+    /// takes many minutes, and says on standard error which engine begins and which is done
     #[arg(long, conflicts_with = "with")]
     check: bool,
     /// Run the tests of this crate that are made by `against_every_bug!`, and say which bugs they notice
@@ -102,7 +102,8 @@ impl Bugs {
         let start = Instant::now();
         let _ = writeln!(
             anstream::stderr(),
-            "{QUIET}The whole contract on each engine: this takes many minutes. Each is named when it is done.{QUIET:#}"
+            "{QUIET}The whole contract on each engine: this takes many minutes. Each is named when it begins and when it is \
+             done.{QUIET:#}"
         );
         let catches = all_catches();
         if self.json {
@@ -146,6 +147,7 @@ fn all_catches() -> Vec<Catches> {
                 while let Some((number, exhibit)) = Some(next.fetch_add(1, Ordering::Relaxed))
                     .and_then(|number| Some((number, *all.get(number)?)))
                 {
+                    tell_begin(exhibit, number + 1, all.len());
                     let catches = catches_of(exhibit);
                     if let Ok(mut done) = done.lock() {
                         tell_progress(&catches, done.len() + 1, all.len());
@@ -160,15 +162,27 @@ fn all_catches() -> Vec<Catches> {
     done.into_iter().map(|(_, catches)| catches).collect()
 }
 
-/// Says that an engine is done, on standard error: what is asked for is on the other one, and may be JSON.
-fn tell_progress(catches: &Catches, done: usize, of: usize) {
-    let bug = match catches.exhibit {
+/// What an engine is called while the contract is run on it.
+fn title(exhibit: Option<&Exhibit>) -> String {
+    match exhibit {
         None => "the engine that is right".to_owned(),
         Some(exhibit) => match exhibit.number {
             Some(number) => format!("bug {number}, {}", exhibit.name),
             None => format!("bug {}", exhibit.name),
         },
-    };
+    }
+}
+
+/// Says that an engine begins: the first to end may take minutes.
+fn tell_begin(exhibit: Option<&Exhibit>, number: usize, of: usize) {
+    let slow = if exhibit.is_none() { ", which takes the longest" } else { "" };
+    let _ =
+        writeln!(anstream::stderr(), "{QUIET}    begins {number} of {of}: {}{slow}{QUIET:#}", title(exhibit));
+}
+
+/// Says that an engine is done, on standard error: what is asked for is on the other one, and may be JSON.
+fn tell_progress(catches: &Catches, done: usize, of: usize) {
+    let bug = title(catches.exhibit);
     let by: Vec<String> = Check::ALL
         .into_iter()
         .zip(&catches.by)

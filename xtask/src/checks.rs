@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use logladder_lab::attended;
 
 use crate::style::{BAD, GOOD, HEADING};
 
@@ -319,14 +320,13 @@ pub(crate) fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
     Ok(())
 }
 
+/// Runs cargo, which ends with this program.
 pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: &[S], environment: &[(&str, &str)]) -> Result<()> {
     // The cargo that runs this program, where there is one, and not another one on the path.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .status()
-        .context("cannot start cargo")?;
+    let mut command = Command::new(cargo);
+    command.args(arguments).envs(environment.iter().copied());
+    let status = attended(&command).context("cannot start cargo")?;
     if !status.success() {
         bail!("cargo ended with {status}");
     }

@@ -128,5 +128,19 @@ fn an_unknown_stage_is_an_error_with_the_list_and_two_things_at_once_are_refused
     assert_eq!(output.status.code(), Some(1));
     assert!(error.contains("there is no stage `10`") && error.contains("4 scan-log"), "{error}");
     assert_eq!(stage(&["4", "--bytes", "--crash"]).status.code(), Some(2));
-    assert_eq!(stage(&["4", "--json"]).status.code(), Some(2));
+}
+
+#[test]
+fn json_without_a_question_is_refused_with_the_questions_and_a_command_that_works() {
+    for arguments in [&["4", "--json"][..], &["4", "--quick", "--json"]] {
+        let output = stage(arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(error.contains("--bytes, --crash, --bench or --diff"), "{error}");
+        assert!(
+            error.contains("cargo xtask stage 4 --bytes --json") && !error.contains("--predict"),
+            "{error}"
+        );
+        assert!(output.stdout.is_empty());
+    }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgAction, Args};
 use logladder::STAGES;
 use logladder_lab::starters::{DEFAULT, STARTERS};
-use logladder_lab::{HINTS, NOW, Purpose, Starter, build, check_name, new_crate};
+use logladder_lab::{HINTS, NOW, Purpose, Starter, attended, build, check_name, new_crate};
 
 use crate::climb::shown;
 use crate::style::{BAD, GOOD, HEADING, QUIET};
@@ -188,7 +188,8 @@ impl Check {
         if self.json {
             command.arg("--json");
         }
-        let status = command.status().with_context(|| format!("cannot start {}", program.display()))?;
+        // One that never ends would outlive this otherwise.
+        let status = attended(&command).with_context(|| format!("cannot start {}", program.display()))?;
         match status.code() {
             Some(code @ (0 | 1)) => Ok(u8::from(code == 1)),
             _ => bail!(

@@ -21,7 +21,8 @@ mod watched_reads;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{Args, Command};
 use logladder::{STAGES, SyncPolicy};
 
 use crate::climb::find;
@@ -58,7 +59,7 @@ pub(crate) struct Stage {
     #[arg(long, value_name = "STAGE", group = "one thing")]
     diff: Option<String>,
     /// Print what --bytes, --crash, --bench or --diff found as JSON
-    #[arg(long, requires = "one thing", conflicts_with = "predict")]
+    #[arg(long, conflicts_with = "predict")]
     json: bool,
     /// Write to a store in this folder until this process is killed: what `--crash` starts
     #[arg(long, hide = true, value_name = "FOLDER", requires = "policy")]
@@ -71,6 +72,16 @@ pub(crate) struct Stage {
 impl Stage {
     /// Shows the stage.
     pub(crate) fn run(&self) -> Result<()> {
+        if self.json && !(self.bytes || self.crash || self.bench || self.diff.is_some()) {
+            // Not left to clap, which would name `--predict` as well.
+            let mut command = Self::augment_args(Command::new("stage").bin_name("cargo xtask stage"));
+            let why = format!(
+                "--json prints what one question found: add --bytes, --crash, --bench or --diff STAGE, as in `cargo xtask \
+                 stage {} --bytes --json`",
+                self.which
+            );
+            command.error(ErrorKind::MissingRequiredArgument, why).exit();
+        }
         let stage = find(&self.which)?;
         if let (Some(folder), Some(policy)) = (&self.write_until_killed, &self.policy) {
             return crash::killed::write_until_killed(stage, folder, policy);

@@ -100,7 +100,16 @@ pub fn bit_flips_of(subject: &Subject, script: Script) -> Result<DamageSummary, 
 ///
 /// As [`bit_flips`].
 pub fn cuts(subject: &Subject) -> Result<DamageSummary, Box<Violation>> {
-    let store = Sample::of(subject, twenty_keys(subject))?;
+    cuts_of(subject, twenty_keys(subject))
+}
+
+/// The same for a store that another script leaves, which ends with [`Step::Close`] and writes something.
+///
+/// # Errors
+///
+/// As [`bit_flips`].
+pub fn cuts_of(subject: &Subject, script: Script) -> Result<DamageSummary, Box<Violation>> {
+    let store = Sample::of(subject, script)?;
     let mut summary = store.summary("cuts");
     for (path, bytes) in store.files() {
         let step = (bytes.len() / 8_192).max(1);
@@ -305,9 +314,10 @@ struct Reading {
     shown: Contents,
 }
 
-/// Twenty keys, some overwritten, some deleted, some with an end or in a batch, and compacted, as far as that is
-/// possible; and closed.
-fn twenty_keys(subject: &Subject) -> Script {
+/// The script whose store [`bit_flips`] and [`cuts`] damage: twenty keys, some overwritten, some deleted, some with an end or
+/// in a batch, and compacted, as far as that is possible; and closed.
+#[must_use]
+pub fn twenty_keys(subject: &Subject) -> Script {
     let key = |number: usize| format!("key {number:02}").into_bytes();
     let mut steps: Vec<Step> = Vec::new();
     for number in 0..20 {

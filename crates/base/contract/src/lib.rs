@@ -87,7 +87,7 @@ pub use capability::Capability;
 pub use case::{CASES, Case, CaseOutcome, Verdict, run_case, run_cases, run_cases_on};
 #[doc(hidden)]
 pub use case::{assert_case, quietly};
-pub use damage::{DamageSummary, bit_flips, bit_flips_of, cuts};
+pub use damage::{DamageSummary, bit_flips, bit_flips_of, cuts, cuts_of, twenty_keys};
 pub use failure_modes::failure_modes;
 pub use faults::{FaultSummary, faults, faults_of};
 #[doc(hidden)]

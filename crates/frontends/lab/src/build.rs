@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::attended::attended;
 use crate::generate::package_name;
 
 /// What a crate is built for.
@@ -18,7 +19,8 @@ pub enum Purpose {
 /// Builds the program of the engine `name`, whose crate is in `folder`, and gives its path. None if it does not compile: then
 /// the compiler has said why. `root` is the root of this workspace.
 ///
-/// It is built as the program is that calls this, in debug or in release: what the two share need not be compiled again.
+/// It is built as the program is that calls this, in debug or in release: what the two share need not be compiled again. If that
+/// program is ended meanwhile, so is the build.
 ///
 /// # Errors
 ///
@@ -36,7 +38,7 @@ pub fn build(root: &Path, folder: &Path, name: &str, purpose: Purpose) -> io::Re
     if purpose == Purpose::Measure {
         command.args(["--features", "bench"]);
     }
-    let status = command.status()?;
+    let status = attended(&command)?;
     let program = target.join(profile).join(package_name(name));
     Ok(status.success().then(|| program.with_extension(std::env::consts::EXE_EXTENSION)))
 }

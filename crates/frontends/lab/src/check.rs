@@ -1,28 +1,24 @@
 //! Runs the plan, and stops at the first thing that is not as it should be.
 
-use std::fmt::Display;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use logladder_contract::crash::{CrashSummary, crash_images_of};
-use logladder_contract::{Place, Subject, Verdict, Violation, bit_flips, crash, cuts, faults, model};
-use logladder_disk::RecordingDisk;
-use logladder_disk::crash::{Loss, Recording};
-use logladder_engine::Durability;
+use logladder_contract::{Place, Subject, Verdict, Violation};
 
+use crate::deed::Deed;
+use crate::extras::{self, violation};
 use crate::journal::Journal;
 use crate::learner::Learner;
 use crate::panics::{self, Panic};
-use crate::plan::{Check, Extra, plan};
-use crate::replay::shortest;
-use crate::shrink::smaller_script;
+use crate::plan::{Check, plan};
+use crate::shortest::shortest;
 use crate::starter::Step;
 
-/// A case that takes longer never ends.
+/// A case that takes longer never ends, and neither does one that begins no call for so long.
 const CASE_LIMIT: Duration = Duration::from_mins(1);
+const CALL_LIMIT: Duration = Duration::from_secs(15);
 /// The crash images of an engine with many files may take minutes.
 const EXTRA_LIMIT: Duration = Duration::from_mins(10);
 /// So many calls are shown of those that cannot be shortened.
@@ -89,6 +85,8 @@ pub struct Broken {
     pub calls: Vec<String>,
     /// Whether nothing could be left out of the calls.
     pub is_shortest: bool,
+    /// How many calls came before those, and are not told.
+    pub earlier_calls: usize,
     /// The files, by their names in the store's folder.
     pub files: Vec<(String, Vec<u8>)>,
 }
@@ -164,12 +162,7 @@ fn attempt(subject: &Subject, journal: &Journal, check: Check) -> Result<Option<
                 Verdict::Passed | Verdict::NotApplicable(_) => Ok(None),
                 Verdict::Failed(message) => Err(Box::new(violation(message))),
             },
-            Check::Extra(Extra::Written) => written(&subject).map(|()| None),
-            Check::Extra(Extra::Model) => said(model(&subject)),
-            Check::Extra(Extra::Crash) => said(crashes(&subject)),
-            Check::Extra(Extra::Flips) => said(bit_flips(&subject)),
-            Check::Extra(Extra::Cuts) => said(cuts(&subject)),
-            Check::Extra(Extra::Faults) => said(faults(&subject)),
+            Check::Extra(extra) => extras::run(&subject, extra),
         };
         // Nobody listens any more if the time is over.
         let _ = sender.send(outcome);
@@ -178,88 +171,27 @@ fn attempt(subject: &Subject, journal: &Journal, check: Check) -> Result<Option<
         return Err(Box::new(violation(format!("no thread could be started: {error}"))));
     }
     let limit = if is_case { CASE_LIMIT } else { EXTRA_LIMIT };
-    receiver.recv_timeout(limit).unwrap_or_else(|error| {
-        Err(Box::new(violation(match error {
-            RecvTimeoutError::Timeout => {
-                format!("it did not end within {} s: a deadlock, or a loop without an end", limit.as_secs())
+    let start = Instant::now();
+    let mut calls = 0;
+    loop {
+        let left = limit.saturating_sub(start.elapsed());
+        match receiver.recv_timeout(if is_case { left.min(CALL_LIMIT) } else { left }) {
+            Ok(outcome) => return outcome,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Box::new(violation("its thread ended without a word".to_owned())));
             }
-            RecvTimeoutError::Disconnected => "its thread ended without a word".to_owned(),
-        })))
-    })
-}
-
-fn violation(found: String) -> Violation {
-    Violation {
-        script: String::new(),
-        moment: String::new(),
-        expected: String::new(),
-        found,
-        files: Vec::new(),
-    }
-}
-
-fn said<S: Display>(outcome: Result<S, Box<Violation>>) -> Result<Option<String>, Box<Violation>> {
-    outcome.map(|summary| Some(summary.to_string()))
-}
-
-/// Script after script, so that the one that fails can be made smaller.
-fn crashes(subject: &Subject) -> Result<CrashSummary, Box<Violation>> {
-    let mut all = CrashSummary::default();
-    for script in crash::scripts(subject) {
-        match crash_images_of(subject, std::slice::from_ref(&script), None) {
-            Ok(one) => add(&mut all, &one),
-            Err(violation) => return Err(Box::new(smaller_script(subject, script, *violation))),
+            // One that is slow and goes on has the whole of its time.
+            Err(RecvTimeoutError::Timeout) if journal.count() > calls && start.elapsed() < limit => {
+                calls = journal.count();
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let waited = start.elapsed().as_secs();
+                return Err(Box::new(violation(format!(
+                    "it did not end within {waited} s: a deadlock, or a loop without an end"
+                ))));
+            }
         }
     }
-    Ok(all)
-}
-
-fn add(all: &mut CrashSummary, one: &CrashSummary) {
-    all.scripts += one.scripts;
-    all.operations += one.operations;
-    all.images += one.images;
-    all.whole += one.whole;
-    all.torn += one.torn;
-    all.unsynced += one.unsynced;
-    all.dropped += one.dropped;
-    all.zeroed += one.zeroed;
-    all.distinct += one.distinct;
-    all.during_recovery += one.during_recovery;
-    all.after_restart += one.after_restart;
-    all.copies += one.copies;
-    all.refused += one.refused;
-}
-
-/// What was set is found by who looks at the disk: after a loss of power, if the engine claims to survive one.
-fn written(subject: &Subject) -> Result<(), Box<Violation>> {
-    const VALUE: &[u8] = b"anna";
-    let disk = RecordingDisk::new();
-    let failed = |error: logladder_engine::Error| Box::new(violation(error.to_string()));
-    let engine = subject.open(Arc::new(disk.clone()), Path::new("/store")).map_err(failed)?;
-    engine.set(b"name", VALUE).map_err(failed)?;
-    if engine.durability() < Durability::ProcessCrash {
-        engine.sync().map_err(failed)?;
-    }
-    let whole = disk.tree();
-    let recording = Recording::of(&disk);
-    let images = recording.images_at(recording.ops.len());
-    let synced = images.iter().find(|image| image.loss == Loss::Unsynced).map(|image| &image.tree);
-    let holds = |tree: &logladder_disk::crash::Tree| {
-        tree.files().any(|(_, bytes)| bytes.windows(VALUE.len()).any(|part| part == VALUE))
-    };
-    let found = if !holds(&whole) {
-        "no file holds the value"
-    } else if !synced.is_none_or(holds) {
-        "a file holds the value, but a loss of power would take it: it was not synced"
-    } else {
-        return Ok(());
-    };
-    let files = whole.files().map(|(path, bytes)| (path.to_path_buf(), bytes.to_vec())).collect();
-    Err(Box::new(Violation {
-        expected: "the value `anna` in a file, synced, when set returns".to_owned(),
-        files,
-        ..violation(found.to_owned())
-    }))
 }
 
 /// Everything there is to say of a check that failed.
@@ -279,7 +211,9 @@ fn told(
         expected: violation.expected,
         moment: violation.moment,
         calls: violation.script.lines().map(|line| line.trim_end().to_owned()).collect(),
-        is_shortest: check_is_shrunk(check),
+        // What the extra checks tell has been made as short as they could make it.
+        is_shortest: matches!(check, Check::Extra(_)),
+        earlier_calls: 0,
         files: Vec::new(),
     };
     let in_store = |path: &Path| path.strip_prefix("/store").unwrap_or(path).display().to_string();
@@ -287,15 +221,15 @@ fn told(
     if let Check::Case(_) = check {
         let repeated = journal.repeatable().and_then(|deeds| shortest(learner.open, &deeds));
         if let Some(shortest) = repeated {
-            broken.calls = shortest.deeds.iter().map(ToString::to_string).collect();
+            broken.calls = shortest.deeds.iter().flat_map(Deed::lines).collect();
             broken.is_shortest = true;
             broken.found = shortest.difference.found;
             broken.expected = shortest.difference.expected;
             broken.files = shortest.files;
         } else {
-            let deeds = journal.deeds();
-            let last = &deeds[deeds.len().saturating_sub(LAST_CALLS)..];
-            broken.calls = last.iter().map(ToString::to_string).collect();
+            let lines: Vec<String> = journal.deeds().iter().flat_map(Deed::lines).collect();
+            broken.earlier_calls = lines.len().saturating_sub(LAST_CALLS);
+            broken.calls = lines[broken.earlier_calls..].to_vec();
             broken.files = journal.files();
         }
     }
@@ -306,8 +240,4 @@ fn told(
         broken.found = format!("a panic in {}: {}", learner.place_of_panic(&panic.place), panic.message);
     }
     broken
-}
-
-fn check_is_shrunk(check: Check) -> bool {
-    matches!(check, Check::Extra(Extra::Model | Extra::Crash))
 }

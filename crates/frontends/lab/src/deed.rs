@@ -1,4 +1,4 @@
-//! [`Deed`]: one call of an engine, so that it can be told and done again.
+//! [`Deed`]: one call of an engine, as it is remembered, repeated and told.
 
 use std::fmt;
 use std::ops::Bound;
@@ -8,7 +8,7 @@ use logladder_engine::Direction;
 use crate::call::Call;
 
 /// A byte string up to this length is remembered whole. A check that uses longer ones cannot be repeated.
-const LONGEST: usize = 64 * 1024;
+const LONGEST: usize = 2 << 20;
 /// What a write may take beside its key and value.
 const AROUND: usize = 16;
 
@@ -23,12 +23,32 @@ pub(crate) enum Deed {
     GetWith(Vec<u8>),
     GetMany(Vec<Vec<u8>>),
     Stats,
-    Visit,
+    Visit(Visited),
     Scan(Bound<Vec<u8>>, Bound<Vec<u8>>, Direction),
     Sync,
     Compact,
     Close,
     Drop,
+}
+
+/// What a visitor did.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Visited {
+    /// For each key that it was shown, its own calls of the engine.
+    pub(crate) calls: Vec<Vec<Deed>>,
+    pub(crate) end: VisitorEnd,
+}
+
+/// How a visit came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) enum VisitorEnd {
+    /// The visitor would have looked at more.
+    #[default]
+    Through,
+    /// The visitor stopped at the last key that it was shown.
+    Stops,
+    /// It panicked there.
+    Panics,
 }
 
 impl Deed {
@@ -40,7 +60,7 @@ impl Deed {
             Self::Delete(_) => Call::Delete,
             Self::Get(_) | Self::GetInto(_) | Self::GetWith(_) | Self::GetMany(_) => Call::Get,
             Self::Stats => Call::Stats,
-            Self::Visit => Call::Visit,
+            Self::Visit(_) => Call::Visit,
             Self::Scan(..) => Call::Scan,
             Self::Sync | Self::Close => Call::Sync,
             Self::Compact => Call::Compact,
@@ -57,45 +77,70 @@ impl Deed {
         }
     }
 
-    pub(crate) fn is_short(&self) -> bool {
+    /// Every key and value in it.
+    pub(crate) fn strings(&self) -> Vec<&[u8]> {
         match self {
-            Self::Set(key, value) => key.len().max(value.len()) <= LONGEST,
+            Self::Set(key, value) => vec![key.as_slice(), value.as_slice()],
             Self::Delete(key) | Self::Get(key) | Self::GetInto(key) | Self::GetWith(key) => {
-                key.len() <= LONGEST
+                vec![key.as_slice()]
             }
-            Self::GetMany(keys) => keys.iter().all(|key| key.len() <= LONGEST),
+            Self::GetMany(keys) => keys.iter().map(Vec::as_slice).collect(),
+            Self::Visit(visited) => visited.calls.iter().flatten().flat_map(Self::strings).collect(),
             Self::Scan(start, end, _) => {
-                [start, end].into_iter().filter_map(in_bound).all(|key| key.len() <= LONGEST)
+                [start, end].into_iter().filter_map(in_bound).map(Vec::as_slice).collect()
             }
-            _ => true,
-        }
-    }
-
-    /// The keys and values that it is about.
-    pub(crate) fn strings(&self) -> Vec<Vec<u8>> {
-        match self {
-            Self::Set(key, value) => vec![key.clone(), value.clone()],
-            Self::Delete(key) | Self::Get(key) | Self::GetInto(key) | Self::GetWith(key) => vec![key.clone()],
-            Self::GetMany(keys) => keys.clone(),
-            Self::Scan(start, end, _) => [start, end].into_iter().filter_map(in_bound).cloned().collect(),
             _ => Vec::new(),
         }
     }
 
-    /// The same with `short` wherever it has `long`.
-    pub(crate) fn with(&self, long: &[u8], short: &[u8]) -> Self {
-        let new = |old: &Vec<u8>| if old == long { short.to_vec() } else { old.clone() };
+    pub(crate) fn is_short(&self) -> bool {
+        self.strings().iter().all(|string| string.len() <= LONGEST)
+    }
+
+    /// The same with another string in place of one.
+    pub(crate) fn with(&self, old: &[u8], new: &[u8]) -> Self {
+        let other = |string: &Vec<u8>| if string == old { new.to_vec() } else { string.clone() };
         match self {
-            Self::Set(key, value) => Self::Set(new(key), new(value)),
-            Self::Delete(key) => Self::Delete(new(key)),
-            Self::Get(key) => Self::Get(new(key)),
-            Self::GetInto(key) => Self::GetInto(new(key)),
-            Self::GetWith(key) => Self::GetWith(new(key)),
-            Self::GetMany(keys) => Self::GetMany(keys.iter().map(new).collect()),
-            Self::Scan(start, end, direction) => {
-                Self::Scan(start.as_ref().map(new), end.as_ref().map(new), *direction)
+            Self::Set(key, value) => Self::Set(other(key), other(value)),
+            Self::Delete(key) => Self::Delete(other(key)),
+            Self::Get(key) => Self::Get(other(key)),
+            Self::GetInto(key) => Self::GetInto(other(key)),
+            Self::GetWith(key) => Self::GetWith(other(key)),
+            Self::GetMany(keys) => Self::GetMany(keys.iter().map(other).collect()),
+            Self::Visit(Visited { calls, end }) => {
+                let of_key = |calls: &Vec<Self>| calls.iter().map(|deed| deed.with(old, new)).collect();
+                Self::Visit(Visited { calls: calls.iter().map(of_key).collect(), end: *end })
             }
-            other => other.clone(),
+            Self::Scan(start, end, direction) => {
+                Self::Scan(start.as_ref().map(other), end.as_ref().map(other), *direction)
+            }
+            deed => deed.clone(),
+        }
+    }
+
+    /// A line for the call itself, and one for each that a visitor made.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.to_string()];
+        if let Self::Visit(Visited { calls, end }) = self {
+            for (key, calls) in calls.iter().enumerate() {
+                let inside = calls.iter().flat_map(Self::lines);
+                lines.extend(inside.map(|line| format!("  at key {}: {line}", key + 1)));
+            }
+            match end {
+                VisitorEnd::Through => {}
+                VisitorEnd::Stops => lines.push(format!("  at key {}: stop", calls.len())),
+                VisitorEnd::Panics => lines.push(format!("  at key {}: the visitor panics", calls.len())),
+            }
+        }
+        lines
+    }
+
+    /// The keys that it deletes, also as a visitor.
+    pub(crate) fn deleted(&self) -> Vec<&[u8]> {
+        match self {
+            Self::Delete(key) => vec![key.as_slice()],
+            Self::Visit(visited) => visited.deleted(),
+            _ => Vec::new(),
         }
     }
 }
@@ -105,6 +150,57 @@ fn in_bound(end: &Bound<Vec<u8>>) -> Option<&Vec<u8>> {
     match end {
         Bound::Included(key) | Bound::Excluded(key) => Some(key),
         Bound::Unbounded => None,
+    }
+}
+
+impl Visited {
+    /// The keys that the visitor deletes.
+    pub(crate) fn deleted(&self) -> Vec<&[u8]> {
+        self.calls.iter().flatten().flat_map(Deed::deleted).collect()
+    }
+
+    /// Visits that ask less, those that ask the least first.
+    pub(crate) fn simpler(&self) -> Vec<Self> {
+        let Self { calls, end } = self;
+        let mut simpler = Vec::new();
+        if *self != Self::default() {
+            simpler.push(Self::default());
+        }
+        if *end != VisitorEnd::Through {
+            simpler.push(Self { calls: calls.clone(), end: VisitorEnd::Through });
+        }
+        if calls.len() > 1 {
+            let half = calls.len() / 2;
+            simpler.push(Self { calls: calls[..half].to_vec(), end: *end });
+            simpler.push(Self { calls: calls[half..].to_vec(), end: *end });
+            for key in 0..calls.len() {
+                let mut calls = calls.clone();
+                calls.remove(key);
+                simpler.push(Self { calls, end: *end });
+            }
+        }
+        for (key, inside) in calls.iter().enumerate() {
+            let with = |inside: Vec<Deed>| {
+                let mut calls = calls.clone();
+                calls[key] = inside;
+                Self { calls, end: *end }
+            };
+            if inside.len() > 1 {
+                let half = inside.len() / 2;
+                simpler.extend([Vec::new(), inside[..half].to_vec(), inside[half..].to_vec()].map(&with));
+            }
+            for (place, deed) in inside.iter().enumerate() {
+                let without = inside.iter().enumerate().filter(|(other, _)| *other != place);
+                simpler.push(with(without.map(|(_, deed)| deed.clone()).collect()));
+                let Deed::Visit(visited) = deed else { continue };
+                for visited in visited.simpler() {
+                    let mut inside = inside.clone();
+                    inside[place] = Deed::Visit(visited);
+                    simpler.push(with(inside));
+                }
+            }
+        }
+        simpler
     }
 }
 
@@ -122,6 +218,15 @@ pub(crate) fn show_value(value: Option<&[u8]>) -> String {
     value.map_or_else(|| "no value".to_owned(), show)
 }
 
+/// The first of some pairs, and whether there are more.
+pub(crate) fn show_pairs(pairs: &[(&Vec<u8>, &Vec<u8>)]) -> String {
+    const SHOWN: usize = 5;
+    let first = pairs.iter().take(SHOWN).map(|(key, value)| format!("{} = {}", show(key), show(value)));
+    let first: Vec<String> = first.collect();
+    let more = if pairs.len() > SHOWN { ", …" } else { "" };
+    if first.is_empty() { "no key".to_owned() } else { format!("{}{more}", first.join(", ")) }
+}
+
 impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -136,7 +241,7 @@ impl fmt::Display for Deed {
                 write!(f, "get_many {}", keys.join(", "))
             }
             Self::Stats => f.write_str("stats"),
-            Self::Visit => f.write_str("for_each"),
+            Self::Visit(_) => f.write_str("for_each"),
             Self::Scan(start, end, direction) => {
                 f.write_str("scan")?;
                 match start {

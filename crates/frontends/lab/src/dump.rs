@@ -12,8 +12,11 @@ use crate::starter::Describe;
 const WIDTH: usize = 16;
 /// Lines that a single field may take.
 const LINES: usize = 2;
-/// Fields that are shown of one file.
-const FIELDS: usize = 40;
+/// Fields that are shown of one file: the first and the last of it, which in a log are the newest, and those around a byte
+/// that was damaged.
+const FIRST: usize = 12;
+const LAST: usize = 24;
+const AROUND: usize = 12;
 
 /// A line of a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,24 +30,39 @@ pub(crate) struct Line {
     pub(crate) is_marked: bool,
 }
 
-/// Every field of a file. `marked` is a byte to point at.
+/// The fields of a file: all of them, or, of many, those that say the most. `marked` is a byte to point at.
 pub(crate) fn lines(describe: Describe, file: &str, bytes: &[u8], marked: Option<usize>) -> Vec<Line> {
     let fields = fields(describe, file, bytes);
-    // The damage is shown, wherever it is.
-    let at = marked.and_then(|byte| fields.iter().position(|field| field.bytes.contains(&byte))).unwrap_or(0);
-    let from = at.saturating_sub(FIELDS / 2);
+    let damaged = marked.and_then(|byte| fields.iter().position(|field| field.bytes.contains(&byte)));
+    let is_shown = |place: usize| {
+        place < FIRST
+            || place + LAST >= fields.len()
+            || damaged.is_some_and(|damaged| place.abs_diff(damaged) <= AROUND)
+    };
     let mut lines = Vec::new();
-    if from > 0 {
-        lines.push(note(0, format!("… {from} fields before")));
-    }
-    for field in fields.iter().skip(from).take(FIELDS) {
+    let mut left_out = 0;
+    for (place, field) in fields.iter().enumerate() {
+        if !is_shown(place) {
+            left_out += 1;
+            continue;
+        }
+        if left_out > 0 {
+            lines.push(note(field.bytes.start, format!("… {left_out} fields are left out before this")));
+            left_out = 0;
+        }
         lines.extend(lines_of(field, bytes, marked));
     }
-    let left = fields.len().saturating_sub(from + FIELDS);
-    if left > 0 {
-        lines.push(note(bytes.len(), format!("… {left} fields more")));
-    }
     lines
+}
+
+/// The files that are shown of many: the first, and the last, which are the newest where they are numbered.
+pub(crate) fn of_many<T>(files: &[T]) -> (&[T], usize, &[T]) {
+    const FIRST: usize = 3;
+    const LAST: usize = 9;
+    match files.len().checked_sub(FIRST + LAST) {
+        None | Some(0) => (files, 0, &[]),
+        Some(left_out) => (&files[..FIRST], left_out, &files[files.len() - LAST..]),
+    }
 }
 
 /// What the engine's author says of the bytes; where that makes no sense, the bytes alone.
@@ -150,6 +168,25 @@ mod tests {
             lines.iter().filter(|line| line.is_marked).map(|line| line.offset).collect::<Vec<_>>(),
             [170]
         );
-        assert!(lines.first().is_some_and(|line| line.meaning.contains("before")));
+        let told: Vec<&str> = lines.iter().map(|line| line.meaning.as_str()).collect();
+        assert_eq!(told.iter().filter(|meaning| meaning.contains("left out")).count(), 2, "{told:?}");
+    }
+
+    #[test]
+    fn of_a_long_log_the_newest_record_is_shown_and_the_first() {
+        let describe: Describe =
+            |_, bytes| (0..bytes.len()).map(|at| Field::new(at..at + 1, "record", at.to_string())).collect();
+        let lines = lines(describe, "log", &[0; 300], None);
+        let told: Vec<&str> = lines.iter().map(|line| line.meaning.as_str()).collect();
+        assert_eq!((told.first(), told.last()), (Some(&"0"), Some(&"299")));
+        assert_eq!(told.len(), FIRST + 1 + LAST);
+        assert_eq!(told[FIRST], "… 264 fields are left out before this");
+    }
+
+    #[test]
+    fn of_many_files_the_last_ones_are_shown() {
+        let files: Vec<usize> = (0..100).collect();
+        assert_eq!(of_many(&files), (&files[..3], 88, &files[91..]));
+        assert_eq!(of_many(&files[..12]), (&files[..12], 0, &files[..0]));
     }
 }

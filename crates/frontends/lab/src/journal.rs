@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 
 use logladder_disk::Disk;
 
 use crate::call::Call;
-use crate::deed::Deed;
+use crate::deed::{Deed, Visited, VisitorEnd};
 
 /// So many calls are remembered.
 const CALLS: usize = 20_000;
+/// So many bytes of keys and values are.
+const BYTES: usize = 64 << 20;
 /// A check whose writes have more bytes than this asks for [`Call::Much`].
 const MUCH: usize = 512;
 
@@ -22,6 +25,12 @@ pub(crate) struct Journal(Arc<Mutex<Pages>>);
 struct Pages {
     is_open: bool,
     deeds: Vec<Deed>,
+    /// The visits that are under way, the innermost of each thread last.
+    visits: Vec<(ThreadId, Visited)>,
+    /// How many calls were begun.
+    count: usize,
+    /// How many bytes their keys and values have.
+    bytes: usize,
     calls: BTreeSet<Call>,
     /// How many bytes were written.
     written: usize,
@@ -31,6 +40,32 @@ struct Pages {
     place: Option<(Arc<dyn Disk>, PathBuf)>,
     /// Whether something happened that a list of calls does not tell.
     is_incomplete: bool,
+}
+
+impl Pages {
+    /// Puts it where it was done: into the visit that the thread is in, if it is in one.
+    fn put(&mut self, thread: ThreadId, deed: Deed) {
+        let visit = self.visits.iter_mut().rfind(|(of, _)| *of == thread);
+        let calls = visit.and_then(|(_, visited)| visited.calls.last_mut());
+        calls.unwrap_or(&mut self.deeds).push(deed);
+    }
+
+    /// The innermost visit of the thread is over.
+    fn close_visit(&mut self, thread: ThreadId) {
+        if let Some(at) = self.visits.iter().rposition(|(of, _)| *of == thread) {
+            let (_, visited) = self.visits.remove(at);
+            self.put(thread, Deed::Visit(visited));
+        }
+    }
+
+    /// Every call, those of visits that never ended with them.
+    fn all(&self) -> Vec<Deed> {
+        let mut pages = Self { deeds: self.deeds.clone(), visits: self.visits.clone(), ..Self::default() };
+        while let Some(thread) = pages.visits.last().map(|(thread, _)| *thread) {
+            pages.close_visit(thread);
+        }
+        pages.deeds
+    }
 }
 
 impl Journal {
@@ -54,11 +89,24 @@ impl Journal {
         if pages.written > MUCH {
             pages.calls.insert(Call::Much);
         }
-        if pages.deeds.len() < CALLS && deed.is_short() {
-            pages.deeds.push(deed);
+        pages.count += 1;
+        pages.bytes += deed.strings().iter().map(|string| string.len()).sum::<usize>();
+        if pages.count <= CALLS && pages.bytes <= BYTES && deed.is_short() {
+            pages.put(thread::current().id(), deed);
         } else {
             pages.is_incomplete = true;
         }
+    }
+
+    /// A visit begins, and goes on until what this gives is dropped.
+    pub(crate) fn note_visit(&self) -> OpenVisit {
+        let mut pages = self.pages();
+        if pages.is_open {
+            pages.calls.insert(Call::Visit);
+            pages.count += 1;
+            pages.visits.push((thread::current().id(), Visited::default()));
+        }
+        OpenVisit(self.clone())
     }
 
     pub(crate) fn note_opening(&self, disk: &Arc<dyn Disk>, dir: &Path) {
@@ -73,18 +121,24 @@ impl Journal {
         }
         pages.dirs.insert(dir.to_path_buf());
         pages.place = Some((Arc::clone(disk), dir.to_path_buf()));
-        pages.deeds.push(Deed::Open);
+        pages.count += 1;
+        pages.put(thread::current().id(), Deed::Open);
+    }
+
+    /// How many calls were begun: a number that no longer grows is that of an engine that is stuck.
+    pub(crate) fn count(&self) -> usize {
+        self.pages().count
     }
 
     /// What was done, in its order.
     pub(crate) fn deeds(&self) -> Vec<Deed> {
-        self.pages().deeds.clone()
+        self.pages().all()
     }
 
     /// What was done, if that can be done again.
     pub(crate) fn repeatable(&self) -> Option<Vec<Deed>> {
         let pages = self.pages();
-        (!pages.is_incomplete && pages.dirs.len() == 1).then(|| pages.deeds.clone())
+        (!pages.is_incomplete && pages.dirs.len() == 1).then(|| pages.all())
     }
 
     /// What was asked of the engine.
@@ -101,6 +155,48 @@ impl Journal {
     /// A panic under this lock takes nothing away that matters: a note is made or not.
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A visit that is under way: what its thread does meanwhile is done by the visitor.
+#[derive(Debug)]
+pub(crate) struct OpenVisit(Journal);
+
+impl OpenVisit {
+    /// The visitor is shown one more key. What this gives lives as long as it looks at it.
+    pub(crate) fn shows(&self) -> Looking<'_> {
+        self.change(|visited| visited.calls.push(Vec::new()));
+        Looking(self)
+    }
+
+    /// The visitor wants to see no more.
+    pub(crate) fn stops(&self) {
+        self.change(|visited| visited.end = VisitorEnd::Stops);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Visited)) {
+        let (mut pages, thread) = (self.0.pages(), thread::current().id());
+        if let Some((_, visited)) = pages.visits.iter_mut().rfind(|(of, _)| *of == thread) {
+            change(visited);
+        }
+    }
+}
+
+impl Drop for OpenVisit {
+    fn drop(&mut self) {
+        self.0.pages().close_visit(thread::current().id());
+    }
+}
+
+/// A visitor that looks at a key. If it panics meanwhile, that is noted.
+#[derive(Debug)]
+pub(crate) struct Looking<'v>(&'v OpenVisit);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.change(|visited| visited.end = VisitorEnd::Panics);
+        }
     }
 }
 

@@ -25,17 +25,23 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this crate is the inside of a command")]
 
+mod attended;
 mod build;
 mod call;
 mod check;
 mod deed;
 mod dump;
+mod extras;
 mod generate;
+mod headline;
 mod journal;
 mod learner;
 mod panics;
 mod plan;
 mod replay;
+mod revisit;
+mod rot;
+mod shortest;
 mod shrink;
 mod starter;
 pub mod starters;
@@ -49,6 +55,7 @@ use std::process::ExitCode;
 use logladder_disk::OpenOn;
 use logladder_engine::SyncPolicy;
 
+pub use attended::attended;
 pub use build::{Purpose, build};
 pub use call::Call;
 pub use check::{Broken, End, Progress, Report, check};

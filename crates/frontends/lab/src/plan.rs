@@ -18,6 +18,8 @@ const CALLS_OF_CASES: &str = include_str!("calls_of_cases.txt");
 pub(crate) enum Extra {
     /// What was set is on the disk.
     Written,
+    /// What a read finds on the disk is not what was written.
+    Rot,
     /// Random programs end as on a map.
     Model,
     /// Every crash image opens with what was promised.
@@ -33,13 +35,14 @@ pub(crate) enum Extra {
 impl Extra {
     /// The one of this name, as the sources of the starters have it.
     pub(crate) fn named(word: &str) -> Option<Self> {
-        let all = [Self::Written, Self::Model, Self::Crash, Self::Flips, Self::Cuts, Self::Faults];
+        let all = [Self::Written, Self::Rot, Self::Model, Self::Crash, Self::Flips, Self::Cuts, Self::Faults];
         all.into_iter().find(|extra| extra.word() == word)
     }
 
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Written => "written",
+            Self::Rot => "rot",
             Self::Model => "model",
             Self::Crash => "crash",
             Self::Flips => "flips",
@@ -51,6 +54,7 @@ impl Extra {
     pub(crate) fn invariant(self) -> &'static str {
         match self {
             Self::Written => "What was set and acknowledged is on the disk.",
+            Self::Rot => "Whatever a read finds on the disk, it gives the right value or an error.",
             Self::Model => "Whatever is done to it, in any order, it ends as a map does.",
             Self::Crash => "Every state that a crash could leave opens with what was promised.",
             Self::Flips => "No flipped bit makes a value wrong or a write vanish unreported.",

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::check::{Broken, End, Report};
 use crate::dump;
+use crate::headline::headline;
 use crate::learner::Learner;
 use crate::starter::{HINTS, Step, wrapped};
 
@@ -153,10 +154,16 @@ impl Telling<'_> {
     }
 
     fn print_broken(&self, broken: &Broken) {
-        anstream::println!("\n{BAD}A promise is broken:{BAD:#} {HEADING}{}{HEADING:#}", broken.invariant);
+        let what = headline(&broken.found, &broken.expected);
+        anstream::println!("\n{BAD}A promise is broken:{BAD:#} {HEADING}{what}{HEADING:#}");
+        anstream::println!("  {}", broken.invariant);
         anstream::println!("  {QUIET}{}{QUIET:#}", broken.check);
         if !broken.calls.is_empty() {
-            let title = if broken.is_shortest { "The shortest way to see it" } else { "What was done last" };
+            let title = match (broken.is_shortest, broken.earlier_calls) {
+                (true, _) => "The shortest way to see it".to_owned(),
+                (false, 0) => "All that was done".to_owned(),
+                (false, earlier) => format!("What was done last, after {earlier} calls"),
+            };
             anstream::println!("\n{HEADING}{title}{HEADING:#}");
             for call in broken.calls.iter().take(CALLS) {
                 anstream::println!("  {DEED}{call}{DEED:#}");
@@ -183,18 +190,25 @@ impl Telling<'_> {
         }
         anstream::println!("\n{HEADING}The bytes on the disk{HEADING:#}");
         let marked = dump::marked_in(&broken.moment);
-        for (file, bytes) in &broken.files {
-            anstream::println!("  {HEADING}{file}{HEADING:#}  {QUIET}{} bytes{QUIET:#}", bytes.len());
-            let marked = marked.as_ref().filter(|(name, _)| name == file).map(|(_, byte)| *byte);
-            for line in dump::lines(self.learner.describe, file, bytes, marked) {
-                let (style, sign) = if line.is_marked { (BAD, " ◂ flipped") } else { (Style::new(), "") };
-                let text = format!("{:<47}  {:<14} {}{sign}", line.hex, line.name, line.meaning);
-                anstream::println!(
-                    "    {QUIET}{:>6}{QUIET:#}  {style}{}{style:#}",
-                    line.offset,
-                    text.trim_end()
-                );
-            }
+        let (first, left_out, last) = dump::of_many(&broken.files);
+        for file in first {
+            self.print_file(file, marked.as_ref());
+        }
+        if left_out > 0 {
+            anstream::println!("  {QUIET}… and {left_out} files more{QUIET:#}");
+        }
+        for file in last {
+            self.print_file(file, marked.as_ref());
+        }
+    }
+
+    fn print_file(&self, (file, bytes): &(String, Vec<u8>), marked: Option<&(String, usize)>) {
+        anstream::println!("  {HEADING}{file}{HEADING:#}  {QUIET}{} bytes{QUIET:#}", bytes.len());
+        let marked = marked.filter(|(name, _)| name == file).map(|(_, byte)| *byte);
+        for line in dump::lines(self.learner.describe, file, bytes, marked) {
+            let (style, sign) = if line.is_marked { (BAD, " ◂ flipped") } else { (Style::new(), "") };
+            let text = format!("{:<47}  {:<14} {}{sign}", line.hex, line.name, line.meaning);
+            anstream::println!("    {QUIET}{:>6}{QUIET:#}  {style}{}{style:#}", line.offset, text.trim_end());
         }
     }
 
@@ -279,23 +293,24 @@ struct JsonBroken {
     expected: String,
     calls: Vec<String>,
     is_shortest: bool,
+    earlier_calls: usize,
     files: Vec<JsonFile>,
 }
 
-/// A file: its first bytes in hexadecimal, and its whole length.
+/// A file: its whole length, and its last bytes in hexadecimal, from the byte `from` on. In a log the newest ones are the last.
 #[derive(Debug, Serialize)]
 struct JsonFile {
     name: String,
     len: usize,
+    from: usize,
     hex: String,
 }
 
 impl JsonBroken {
     fn of(broken: &Broken) -> Self {
-        let files = broken.files.iter().map(|(name, bytes)| JsonFile {
-            name: name.clone(),
-            len: bytes.len(),
-            hex: dump::hex(&bytes[..bytes.len().min(BYTES)]),
+        let files = broken.files.iter().map(|(name, bytes)| {
+            let from = bytes.len().saturating_sub(BYTES);
+            JsonFile { name: name.clone(), len: bytes.len(), from, hex: dump::hex(&bytes[from..]) }
         });
         Self {
             check: broken.check.clone(),
@@ -305,6 +320,7 @@ impl JsonBroken {
             expected: broken.expected.clone(),
             calls: broken.calls.clone(),
             is_shortest: broken.is_shortest,
+            earlier_calls: broken.earlier_calls,
             files: files.collect(),
         }
     }

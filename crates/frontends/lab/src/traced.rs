@@ -160,8 +160,17 @@ impl Engine for Traced {
 
 impl Iterate for Traced {
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
-        self.note(Deed::Visit);
-        self.engine.as_iterate().map_or(Ok(()), |iterate| iterate.for_each(visit))
+        let Some(iterate) = self.engine.as_iterate() else { return Ok(()) };
+        let noted = self.end.journal.note_visit();
+        iterate.for_each(&mut |key, value| {
+            let looking = noted.shows();
+            let answer = visit(key, value);
+            drop(looking);
+            if answer.is_break() {
+                noted.stops();
+            }
+            answer
+        })
     }
 
     fn is_consistent(&self) -> bool {

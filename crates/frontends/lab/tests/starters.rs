@@ -103,7 +103,7 @@ fn main_of(modules: &BTreeMap<String, Module>) -> String {
     )
 }
 
-/// Each starter, unfinished and with its steps switched on one by one, and some solutions with a bug.
+/// Each starter, unfinished and with its steps switched on one by one, and some solutions with a bug of several kinds.
 fn modules() -> BTreeMap<String, Module> {
     let mut modules = BTreeMap::new();
     let mut add = |name: String, stage: u8, text: String| drop(modules.insert(name, Module { stage, text }));
@@ -129,6 +129,23 @@ fn modules() -> BTreeMap<String, Module> {
         ),
         (8, "one_way", "let is_forward = self.direction == Direction::Forward;", "let is_forward = true;"),
         (8, "forgetful", "entry.value.is_none() && is_bottom", "entry.value.is_none()"),
+        (4, "believes_lengths", "let record = bytes.get(..len)?;", "let record = &bytes[..len];"),
+        (
+            4,
+            "cuts_too_much",
+            "(end + 1..bytes.len()).any(|later| decode(&bytes[later..]).is_some())",
+            "end > bytes.len()",
+        ),
+        (
+            4,
+            "shows_what_was",
+            "        for key in keys {\n            let Some(value) = self.get(&key)? else { continue };\n",
+            "        let mut pairs = Vec::new();\n\
+             for key in keys {\n\
+             pairs.extend(self.get(&key)?.map(|value| (key, value)));\n\
+             }\n\
+             for (key, value) in pairs {\n",
+        ),
     ] {
         let whole = Starter::of(&stage.to_string()).unwrap().solution("mine");
         let text = whole.replace(right, broken);
@@ -181,6 +198,8 @@ fn what_is_broken_is_shown_by_the_fewest_calls_with_the_bytes_they_leave(made: &
     // What is not synced is lost with the power.
     let text = String::from_utf8(made.run("unsynced", 0, &[]).stdout).unwrap();
     assert!(text.contains("it was not synced") && text.contains("checksum"), "{text}");
+    assert!(text.contains("A promise is broken: expected the value"), "{text}");
+    assert!(text.contains("The shortest way to see it\n  open\n  set \"name\" = \"anna\"\n\n"), "{text}");
 
     // A panic is told with its place.
     let (found, _) = made.found("panics", 0);
@@ -190,19 +209,40 @@ fn what_is_broken_is_shown_by_the_fewest_calls_with_the_bytes_they_leave(made: &
     // Of a script with a crash, what the bug does not need is left out; one set is enough to be torn.
     let (found, _) = made.found("never_cut", 0);
     assert_eq!(found["broken"]["check"], "crash", "{found}");
-    let calls = found["broken"]["calls"].as_array().unwrap();
+    let calls = calls_of(&found);
     assert!(calls.len() <= 3, "{calls:?}");
 
     // A scan is told with its range and its direction.
     let (found, _) = made.found("one_way", 0);
-    let calls = found["broken"]["calls"].as_array().unwrap();
-    let calls: Vec<&str> = calls.iter().filter_map(Value::as_str).collect();
+    let calls = calls_of(&found);
     assert_eq!(calls.len(), 4, "{found}");
     assert!(calls[3].starts_with("scan") && calls[3].ends_with(", backward"), "{calls:?}");
 
     // A tombstone that is forgotten above an older table brings a value back.
     let (found, code) = made.found("forgetful", 0);
     assert_eq!((&found["outcome"], code), (&Value::from("broken"), Some(1)), "{found}");
+
+    // Nor does who flips bits need twenty keys: one before the last is enough.
+    let (found, _) = made.found("cuts_too_much", 0);
+    assert_eq!(found["broken"]["check"], "flips", "{found}");
+    let calls = calls_of(&found);
+    assert!(calls.len() <= 4 && calls.last().is_some_and(|call| call.ends_with("close, open")), "{calls:?}");
+
+    // What a damaged record does to a reader is known as soon as one reads.
+    let (found, _) = made.found("believes_lengths", 0);
+    assert_eq!((&found["broken"]["check"], &found["step"]), (&"rot".into(), &"decode".into()), "{found}");
+    assert!(found["broken"]["found"].as_str().unwrap().starts_with("a panic in src/believes_lengths.rs:"));
+    assert!(found["broken"]["moment"].as_str().unwrap().starts_with("bit "), "{found}");
+
+    // What a visitor does is a part of what is made shorter.
+    let (found, _) = made.found("shows_what_was", 0);
+    let calls = calls_of(&found);
+    assert_eq!(calls.len(), 5, "{calls:?}");
+    assert!(calls[3] == "for_each" && calls[4].starts_with("  at key 1: "), "{calls:?}");
+}
+
+fn calls_of(found: &Value) -> Vec<&str> {
+    found["broken"]["calls"].as_array().unwrap().iter().filter_map(Value::as_str).collect()
 }
 
 #[test]

@@ -174,8 +174,10 @@ struct Record<'b> {
 /// The record that `bytes` begin with. None if they begin with no whole and sound one.
 fn decode(bytes: &[u8]) -> Option<Record<'_>> {
     //~ step 5 decode: get
+    //~ checks rot
     //~ do Read the lengths, then the whole record, and believe it only if its checksum is right.
-    //~ + Whatever the bytes are, this must not panic: they may come from a damaged file.
+    //~ + Whatever the bytes are, this must not panic: they may come from a damaged file. `rot` flips every bit of whole records;
+    //~ + bytes that end before a record does come with the last step.
     //~ hint `bytes.get(from..to)` gives None where indexing would panic, and `?` hands that on.
     //~ hint A number: `u32::from_le_bytes(bytes.get(4..8)?.try_into().ok()?)`. A deleted key has no value, and `DELETED` is
     //~ + no length.
