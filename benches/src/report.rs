@@ -255,6 +255,15 @@ impl Report {
             .map_err(|error| Failure::system("write the report as JSON", &error))
     }
 
+    /// The report as JSON on one line, for whoever reads documents line by line.
+    ///
+    /// # Errors
+    ///
+    /// As [`to_json`](Self::to_json).
+    pub fn to_json_line(&self) -> Result<String, Failure> {
+        serde_json::to_string(self).map_err(|error| Failure::system("write the report as JSON", &error))
+    }
+
     /// Writes the report to a file, in place of an older one; missing folders are made.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::load::Client;
 use super::process::{Process, Signal};
@@ -133,7 +133,8 @@ pub(crate) struct Machines {
 
 impl Machines {
     /// Starts them. `program` is the command with stage 9 in it; the servers get these ports.
-    pub(crate) fn start(program: &Path, servers: [u16; MACHINES], waits: Waits, stop: &Stop) -> Result<Self> {
+    pub(crate) fn start(program: &Path, held: HeldPorts, waits: Waits, stop: &Stop) -> Result<Self> {
+        let servers = held.ports();
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let ports = free_ports(MACHINES * 2, &servers)?;
         let (clients, peers) = ports.split_at(MACHINES);
@@ -179,8 +180,11 @@ impl Machines {
             });
         }
         let mut machines = Self { all, folder };
-        let everyone: Vec<usize> = (0..MACHINES).collect();
-        machines.restart(&everyone, &Client::new(), stop)?;
+        let (everyone, client) = ((0..MACHINES).collect::<Vec<usize>>(), Client::new());
+        machines.start_nodes(&everyone, &client, stop)?;
+        // Now the servers take them.
+        drop(held);
+        machines.start_servers(&everyone, &client, stop)?;
         Ok(machines)
     }
 
@@ -198,12 +202,21 @@ impl Machines {
 
     /// Starts these, of which none runs: all nodes first, which may be a majority only together.
     pub(crate) fn restart(&mut self, numbers: &[usize], client: &Client, stop: &Stop) -> Result<()> {
+        self.start_nodes(numbers, client, stop)?;
+        self.start_servers(numbers, client, stop)
+    }
+
+    fn start_nodes(&mut self, numbers: &[usize], client: &Client, stop: &Stop) -> Result<()> {
         for number in numbers {
             self.get(*number).start_node()?;
         }
         for number in numbers {
             self.get(*number).wait_for_node(client, stop)?;
         }
+        Ok(())
+    }
+
+    fn start_servers(&mut self, numbers: &[usize], client: &Client, stop: &Stop) -> Result<()> {
         for number in numbers {
             self.get(*number).start_server()?;
         }
@@ -225,26 +238,37 @@ impl Machines {
     }
 }
 
-/// Ports for the servers: three from this one on, or any if it is 0.
-///
-/// # Errors
-///
-/// If another program listens at one of them.
-pub(crate) fn server_ports(first: u16) -> Result<[u16; MACHINES]> {
-    let mut ports = [first; MACHINES];
-    if first == 0 {
-        ports.copy_from_slice(&free_ports(MACHINES, &[])?);
-        return Ok(ports);
-    }
-    for (number, port) in (0..).zip(&mut ports) {
-        *port = first.checked_add(number).context("there is no port behind 65535")?;
-        if let Err(error) = TcpListener::bind(("127.0.0.1", *port)) {
-            bail!(
-                "port {port} cannot be had ({error}); nothing was started. `--port` takes others, and `--port 0` free ones"
-            );
+/// The ports of the servers, which nobody else can have as long as this is there. Between a look at them and the start of the
+/// servers, the command is built and the nodes elect a leader: time enough for a second one like this to look at them too.
+#[derive(Debug)]
+pub(crate) struct HeldPorts([(u16, TcpListener); MACHINES]);
+
+impl HeldPorts {
+    /// Three from this one on, or any if it is 0.
+    ///
+    /// # Errors
+    ///
+    /// If another program listens at one of them, or another one like this holds it.
+    pub(crate) fn take(first: u16) -> Result<Self> {
+        if first > u16::MAX - 2 {
+            bail!("there is no port behind 65535");
         }
+        let take = |number: u16| {
+            let port = if first == 0 { 0 } else { first + number };
+            let held = TcpListener::bind(("127.0.0.1", port));
+            let held = held.and_then(|held| Ok((held.local_addr()?.port(), held)));
+            held.map_err(|error| {
+                anyhow!(
+                    "port {port} cannot be had ({error}); nothing was started. `--port` takes others, and `--port 0` free ones"
+                )
+            })
+        };
+        Ok(Self([take(0)?, take(1)?, take(2)?]))
     }
-    Ok(ports)
+
+    fn ports(&self) -> [u16; MACHINES] {
+        self.0.each_ref().map(|(port, _)| *port)
+    }
 }
 
 /// So many ports of this machine that nobody listens at, none of them `but` these.
@@ -265,13 +289,22 @@ mod tests {
     fn a_port_that_another_program_has_is_named_and_free_ones_differ() {
         let held = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = held.local_addr().unwrap().port();
-        let refused = server_ports(port).unwrap_err().to_string();
+        let refused = HeldPorts::take(port).unwrap_err().to_string();
         assert!(
             refused.contains(&format!("port {port} ")) && refused.contains("nothing was started"),
             "{refused}"
         );
-        let [one, two, three] = server_ports(0).unwrap();
+        let [one, two, three] = HeldPorts::take(0).unwrap().ports();
         assert!(one != two && two != three && three != one && ![one, two, three].contains(&port));
-        assert!(server_ports(65_535).is_err(), "there are no two behind it");
+        assert!(HeldPorts::take(65_534).is_err(), "there are no two behind it");
+    }
+
+    #[test]
+    fn the_second_of_two_on_the_same_ports_is_told_before_it_builds_and_starts_anything() {
+        let first = HeldPorts::take(0).unwrap();
+        for port in first.ports() {
+            let refused = HeldPorts::take(port).unwrap_err().to_string();
+            assert!(refused.contains("nothing was started"), "{refused}");
+        }
     }
 }

@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::checks::{cargo, has_etcd, has_protoc};
 use crate::style::{DEED, GOOD, HEADING, QUIET};
 
-use self::machines::{Machines, Waits, server_ports};
+use self::machines::{HeldPorts, Machines, Waits};
 use self::stop::Stop;
 use self::timeline::Timeline;
 
@@ -83,7 +83,7 @@ impl Cluster {
                 );
             }
         }
-        let ports = server_ports(self.port)?;
+        let ports = HeldPorts::take(self.port)?;
         let program = build(how)?;
         let stop = Stop::listen()?;
         let waits = if self.etcd_defaults { Waits::Defaults } else { Waits::Room };

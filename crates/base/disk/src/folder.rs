@@ -181,6 +181,13 @@ impl StoreFolder {
         ))
     }
 
+    /// What [`check_in_place`](Self::check_in_place) has to say against the folder, in words: for
+    /// [`Engine::trouble`](logladder_engine::Engine::trouble).
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.check_in_place().err().map(|error| error.to_string())
+    }
+
     /// The disk that the folder is on.
     #[must_use]
     pub fn disk(&self) -> &Arc<dyn Disk> {

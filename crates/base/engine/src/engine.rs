@@ -131,7 +131,8 @@ pub trait Engine: Send + Sync {
     }
 
     /// Why writes that were acknowledged are not where they belong, if the last attempt of the engine itself to put them
-    /// there failed. It tries again. None for a stage that writes before it acknowledges.
+    /// there failed, which it tries again; or if the store's folder was moved or removed, or replaced by another, since it
+    /// was opened. It may look at the file system for that.
     fn trouble(&self) -> Option<String> {
         None
     }

@@ -115,6 +115,24 @@ pub enum Error {
         /// What it said.
         why: String,
     },
+    /// A cluster has no room for more. Nothing was changed.
+    Full {
+        /// What it said, and how room is made.
+        why: String,
+    },
+    /// A cluster does not let this program in. Nothing was changed.
+    NotLetIn {
+        /// What it said, and what it would take.
+        why: String,
+    },
+    /// Another cluster answers than the one that was opened, or the same one after it was restored from a copy. Nothing was
+    /// changed.
+    OtherCluster {
+        /// The number of the cluster that was opened.
+        opened: u64,
+        /// The number of the one that answers.
+        found: u64,
+    },
     /// Others wrote the same keys whenever this was tried. Nothing was changed.
     Contended {
         /// What was tried.
@@ -142,6 +160,18 @@ impl Error {
     #[must_use]
     pub fn corrupt(path: &Path, offset: u64, what: impl Into<String>) -> Self {
         Self::Corrupt { path: path.to_path_buf(), offset, what: what.into() }
+    }
+
+    /// This error of an attempt to copy a store that lies in the folder `store`. Where the copy has no room, that is no
+    /// reason to open the store again: it is told that there was nothing wrong with it.
+    #[must_use]
+    pub fn of_copy(self, store: &Path) -> Self {
+        match self {
+            Self::Io { path, source, .. } if is_full(source.kind()) && !path.starts_with(store) => {
+                Self::Io { op: WRITE_COPY, path, source }
+            }
+            other => other,
+        }
     }
 
     /// The [`Error::Poisoned`] of a lock whose holder panicked.
@@ -223,6 +253,15 @@ impl fmt::Display for Error {
                  of them run and reach each other"
             ),
             Self::Cluster { why } => write!(f, "the cluster refused: {why}; nothing was changed"),
+            Self::Full { why } => write!(f, "the cluster has no room for more: {why}; nothing was changed"),
+            Self::NotLetIn { why } => {
+                write!(f, "the cluster does not let this program in: {why}; nothing was changed")
+            }
+            Self::OtherCluster { opened, found } => write!(
+                f,
+                "another cluster answers ({found:x}) than the one that was opened ({opened:x}), or the same one after it was \
+                 restored from a copy; nothing was changed: open the store again, and read what is there anew"
+            ),
             Self::Contended { what } => {
                 write!(
                     f,
@@ -243,13 +282,24 @@ fn shown(key: &[u8]) -> String {
 /// What is being done where a folder is made.
 const MAKE_FOLDER: &str = "make the folder";
 
+/// What is being done where a copy of a store is made.
+const WRITE_COPY: &str = "write the copy";
+
 const NO_FOLDER: &str = "something that is not a folder stands there: name another";
+
+/// Whether there is no room.
+fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
 
 /// What the user can do about the commonest refusals of a system.
 fn remedy(op: &str, kind: io::ErrorKind) -> Option<&'static str> {
     use io::ErrorKind as Kind;
     Some(match kind {
-        Kind::StorageFull | Kind::QuotaExceeded => "free some space, then open the store again",
+        kind if is_full(kind) && op == WRITE_COPY => {
+            "free some space, and copy again into an empty folder; the store itself goes on"
+        }
+        kind if is_full(kind) => "free some space, then open the store again",
         Kind::PermissionDenied => "this user may not do that: change the permissions, or name another folder",
         Kind::ReadOnlyFilesystem => "the file system is read-only: name a folder on another",
         Kind::NotADirectory => NO_FOLDER,
@@ -305,6 +355,20 @@ mod tests {
             |op| Error::io(op, Path::new("a"), io::Error::from(io::ErrorKind::AlreadyExists)).to_string();
         assert!(taken("make the folder").ends_with("not a folder stands there: name another"));
         assert!(taken("create").ends_with("find out which, then open the store again"));
+    }
+
+    #[test]
+    fn a_copy_without_room_is_no_reason_to_open_the_store_again() {
+        let full =
+            |path| Error::io("append to", Path::new(path), io::Error::from(io::ErrorKind::StorageFull));
+        let of_copy = |path| full(path).of_copy(Path::new("/store")).to_string();
+        assert_eq!(
+            of_copy("/copy/MANIFEST"),
+            "cannot write the copy /copy/MANIFEST: no storage space; free some space, and copy again into an empty \
+             folder; the store itself goes on"
+        );
+        // What the store has to write of its own before it is copied.
+        assert_eq!(of_copy("/store/segment"), full("/store/segment").to_string());
     }
 
     #[test]

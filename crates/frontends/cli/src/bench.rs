@@ -62,7 +62,7 @@ impl Bench {
         let report = runner.measure("bench", &stages, &jobs, &mut |progress| show(&bar, &progress));
         bar.finish_and_clear();
         if arguments.json {
-            writeln!(out, "{}", report.to_json()?)?;
+            writeln!(out, "{}", report.to_json_line()?)?;
         } else {
             write!(out, "{}", tables::all(&report, Look::of_stdout()))?;
         }

@@ -9,6 +9,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use logladder::disk::RealDisk;
 use logladder::{Stage, SyncPolicy, hash_log};
+use logladder_engine::Compacted;
 
 use crate::arguments::StoreArguments;
 use crate::bytes::{as_json_text, count};
@@ -37,11 +38,19 @@ impl Compact {
                 gained.bytes_reclaimed
             )?;
         } else {
-            let bytes = count(gained.bytes_reclaimed);
-            writeln!(out, "{bytes} bytes given back: {removed} files removed, {written} written")?;
+            writeln!(out, "{}", in_words(&gained))?;
         }
         Ok(Answer::Yes)
     }
+}
+
+/// What a compaction has gained.
+pub(crate) fn in_words(gained: &Compacted) -> String {
+    let bytes = count(gained.bytes_reclaimed);
+    format!(
+        "{bytes} bytes given back: {} files removed, {} written",
+        gained.files_removed, gained.files_written
+    )
 }
 
 /// What `logladder check` takes.

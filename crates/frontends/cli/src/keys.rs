@@ -200,24 +200,42 @@ impl History {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
         let engine = arguments.open()?;
         let Typed(key) = &self.key;
-        let mut written = Ok(());
-        let mut is_known = false;
-        store::history(&*engine)?.versions(key, &mut |version| {
-            is_known = true;
-            written = match (arguments.json, version.value) {
+        let is_known = for_each_version(&*engine, key, &mut |number, value| {
+            match (arguments.json, value) {
                 (true, value) => {
                     let value = value.map_or_else(|| "null".to_owned(), as_json);
-                    writeln!(out, r#"{{"version":{},"value":{value}}}"#, version.number)
+                    writeln!(out, r#"{{"version":{number},"value":{value}}}"#)?;
                 }
-                (false, Some(value)) => writeln!(out, "{}\t{}", version.number, shown(value)),
-                (false, None) => writeln!(out, "{}\t(deleted)", version.number),
-            };
-            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                (false, Some(value)) => writeln!(out, "{number}\t{}", shown(value))?,
+                (false, None) => writeln!(out, "{number}\t{DELETED}")?,
+            }
+            Ok(())
         })?;
-        written?;
         engine.close()?;
         Ok(if is_known { Answer::Yes } else { Answer::No })
     }
+}
+
+/// What is printed for a version in which a key was deleted.
+pub(crate) const DELETED: &str = "(deleted)";
+
+/// Shows the versions of a key, the newest first, to `visit`: their numbers and values. Says whether there is any.
+///
+/// # Errors
+///
+/// The stage keeps none as it was opened, or a read failed; or those of `visit`.
+pub(crate) fn for_each_version(
+    engine: &dyn Engine,
+    key: &[u8],
+    visit: &mut dyn FnMut(u64, Option<&[u8]>) -> Result<()>,
+) -> Result<bool> {
+    let (mut outcome, mut is_known) = (Ok(()), false);
+    store::history(engine)?.versions(key, &mut |version| {
+        is_known = true;
+        outcome = visit(version.number, version.value);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    outcome.map(|()| is_known)
 }
 
 /// What `logladder stages` takes.

@@ -21,9 +21,10 @@ use self::completion::Completion;
 use self::words::{Deed, parse};
 use crate::arguments::StoreArguments;
 use crate::bytes::{Typed, as_json, count, counted, shown};
-use crate::keys::{Listing, for_each_entry, print_stats};
+use crate::care::in_words;
+use crate::keys::{DELETED, Listing, for_each_entry, for_each_version, print_stats};
 use crate::outcome::{Answer, Refusal, is_broken_pipe};
-use crate::store::News;
+use crate::store::{self, News};
 
 const PROMPT: &str = "> ";
 /// How many keys `scan` prints at most.
@@ -36,7 +37,10 @@ set KEY VALUE    the value: a word, several words, or JSON or text in single quo
 get KEY          prints the value as JSON, or (nil); also db_get
 del KEY          deletes the key
 scan [PREFIX]    prints the first keys and values, sorted
+history KEY      prints the versions of the key that are kept, the newest first
 stats            prints how large the store is
+compact          gives back the space of what was overwritten or deleted
+check            reads each key and its value, and says whether all are whole
 help             prints this
 exit             ends; so does the end of the input
 ";
@@ -151,7 +155,13 @@ fn one(engine: &dyn Engine, line: &str, out: &mut dyn Write) -> Result<Next> {
         },
         Some(Deed::Del(key)) => engine.delete(&key)?,
         Some(Deed::Scan(prefix)) => scan(engine, prefix, out)?,
+        Some(Deed::History(key)) => history(engine, &key, out)?,
         Some(Deed::Stats) => print_stats(engine, out)?,
+        Some(Deed::Compact) => writeln!(out, "{}", in_words(&store::compact(engine)?.compact()?))?,
+        Some(Deed::Check) => {
+            let keys = for_each_entry(engine, &Listing::default(), &mut |_, _| Ok(()))?;
+            writeln!(out, "{} read\nhealthy", counted(keys, "key"))?;
+        }
         Some(Deed::Help) => out.write_all(HELP.as_bytes())?,
         Some(Deed::Exit) => return Ok(Next::End),
     }
@@ -170,6 +180,20 @@ fn seen(value: &[u8]) -> String {
         }
     }
     text
+}
+
+fn history(engine: &dyn Engine, key: &[u8], out: &mut dyn Write) -> Result<()> {
+    let is_known = for_each_version(engine, key, &mut |number, value| {
+        match value {
+            Some(value) => writeln!(out, "{number}\t{}", seen(value))?,
+            None => writeln!(out, "{number}\t{DELETED}")?,
+        }
+        Ok(())
+    })?;
+    if !is_known {
+        writeln!(out, "(nil)")?;
+    }
+    Ok(())
 }
 
 fn scan(engine: &dyn Engine, prefix: Vec<u8>, out: &mut dyn Write) -> Result<()> {

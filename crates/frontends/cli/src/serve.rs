@@ -20,7 +20,7 @@ use logladder_server::{
 
 use tracing::{info, warn};
 
-use self::follow::{Follow, Following};
+use self::follow::{Follow, Following, promote_copy};
 use crate::arguments::StoreArguments;
 use crate::outcome::{Answer, Refusal};
 use crate::store::News;
@@ -85,10 +85,14 @@ impl Serve {
         let listening = runtime.block_on(Listening::at(options)).map_err(|error| refusal(&error))?;
         let engine = match &following {
             Some(following) => following.open(arguments)?,
-            None => Arc::new(arguments.open_saying(|news| match news {
-                News::Repaired(what) => warn!("Repaired: {what}"),
-                News::Replayed(what) => info!("{what}"),
-            })?),
+            None => {
+                let engine = arguments.open_saying(|news| match news {
+                    News::Repaired(what) => warn!("Repaired: {what}"),
+                    News::Replayed(what) => info!("{what}"),
+                })?;
+                promote_copy(&*engine)?;
+                Arc::new(engine)
+            }
         };
         if let Some(backups) = &self.backups {
             std::fs::create_dir_all(backups)

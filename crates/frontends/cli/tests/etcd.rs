@@ -111,3 +111,16 @@ fn servers_over_one_cluster_show_one_store_and_its_members() {
     assert_eq!(status, 200, "{body}");
     assert_eq!(all[2].ask("GET", "/get/name", "").0, 404);
 }
+
+#[test]
+fn a_cluster_without_room_is_told_as_that_with_what_makes_some() {
+    let members = [servers::Server::alone_with(&[("quota-backend-bytes", "1000000")])];
+    let server = serve(&members);
+    let value = "v".repeat(10_000);
+    // The first that hears of it may have been done.
+    let mut writes = (0..400).map(|number| server.ask("PUT", &format!("/v1/keys/k{number}"), &value));
+    let refused = writes.find(|(status, _)| ![204, 504].contains(status)).unwrap();
+    assert!(refused.0 == 507 && refused.1.contains("etcdctl defrag"), "{refused:?}");
+    let (status, body) = server.ask("GET", "/readyz", "");
+    assert!(status == 503 && body.contains("no room"), "{status} {body}");
+}

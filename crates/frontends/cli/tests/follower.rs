@@ -121,6 +121,62 @@ fn writes_to_a_copy_are_sent_on_with_their_conditions_and_answered_as_the_leader
     in_the_end("the loss of the leader", || json(&copy, "/v1/follower")["state"] == "away");
 }
 
+/// The leader counts versions and the copy does not, so the two name one value by different tags.
+#[test]
+fn a_value_that_was_read_at_a_copy_is_a_condition_of_a_write_through_it() {
+    let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let leader = leader(theirs.path(), &["--versions", "5"]);
+    put(&leader, "name", "anna");
+    let copy = copy_of(&leader.address, ours.path(), &[]);
+    catch_up(&copy, &leader);
+    let tag = copy.tag("/v1/keys/name");
+    assert_ne!(tag, leader.tag("/v1/keys/name"));
+    let write = |tag: &str, value: &str| copy.ask_if("PUT", "/v1/keys/name", tag, value).0;
+    assert_eq!(write(&tag, "bob"), 204, "nobody has written since");
+    assert_eq!(write(&tag, "carl"), 412, "somebody has");
+    assert_eq!(leader.ask("GET", "/v1/keys/name", ""), (200, "bob".to_owned()));
+    // A tag that the leader gave out goes through the copy as well.
+    assert_eq!(write(&leader.tag("/v1/keys/name"), "dora"), 204);
+    catch_up(&copy, &leader);
+    let tag = copy.tag("/v1/keys/name");
+    assert_eq!(copy.ask_if("DELETE", "/v1/keys/name", &tag, "").0, 204);
+}
+
+/// Who knows that the leader is gone for good serves the folder without `--follow`.
+#[test]
+fn a_copy_that_is_served_without_its_leader_shows_its_keys_and_nothing_else() {
+    let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let leader = leader(theirs.path(), &[]);
+    put(&leader, "a", "1");
+    put(&leader, "b", "2");
+    let copy = copy_of(&leader.address, ours.path(), &[]);
+    catch_up(&copy, &leader);
+    let (all, sizes) = (contents(&leader), json(&leader, "/v1/stats"));
+    copy.end_well("-TERM");
+    let address = leader.address.clone();
+    leader.end_well("-TERM");
+    let run = |arguments: &[&str]| {
+        let output = logladder().arg("--dir").arg(ours.path()).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // Looking is no promotion, and shows what the copy shows.
+    assert_eq!(run(&["scan", "--sorted"]), "a\t1\nb\t2\n");
+    assert_eq!(run(&["export", "-", "--sorted"]), "a\t1\nb\t2\n");
+    copy_of(&address, ours.path(), &[]).end_well("-TERM");
+
+    let promoted = Server::start(ours.path(), &[], "info");
+    assert_eq!(contents(&promoted), all);
+    assert_eq!(json(&promoted, "/v1/stats")["live_keys"], sizes["live_keys"]);
+    put(&promoted, "c", "3");
+    let (ended, log) = promoted.end("-TERM");
+    assert!(ended.success() && log.contains("was a copy"), "{log}");
+    let (code, why) = refused(ours.path(), &["--follow", &format!("http://{address}")]);
+    assert!(code == Some(3) && why.contains("no copy of another one"), "{code:?} {why}");
+    let again = Server::start(ours.path(), &[], "info");
+    assert_eq!(contents(&again).len(), all.len() + 1);
+    assert!(!again.end("-TERM").1.contains("was a copy"), "it is told once");
+}
+
 #[test]
 fn a_copy_that_is_told_to_refuses_writes_and_says_where_they_go() {
     let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -255,6 +255,31 @@ fn a_value_that_would_end_at_once_is_refused_and_not_set() {
 }
 
 #[test]
+fn a_filter_of_the_log_that_means_nothing_is_refused_with_what_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    for filter in ["nonsense=", "inof"] {
+        let output = run(folder.path(), &["serve", "--addr", "127.0.0.1:0", "--log", filter]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code() == Some(2) && said.contains("off, error, warn, info"),
+            "{filter}: {said}"
+        );
+    }
+    assert!(!folder.path().join("logladder-data").exists(), "no store was made");
+}
+
+/// Each line is a document, and the report is one line.
+#[test]
+fn what_bench_prints_as_json_is_one_document_on_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["--json", "--stage", "memory", "bench", "--keys", "10", "--seconds", "1"];
+    let printed = done(folder.path(), &words);
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+    let report: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert!(report.is_object(), "{report}");
+}
+
+#[test]
 fn an_address_that_is_a_name_is_refused_with_one_that_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let output = run(folder.path(), &["serve", "--addr", "store.example:8080"]);

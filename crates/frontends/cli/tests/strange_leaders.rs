@@ -121,6 +121,42 @@ fn what_takes_the_leaders_place_and_is_none_does_not_answer_for_it() {
     assert_eq!(copy.ask("GET", "/v1/keys/a", ""), (200, "1".to_owned()));
 }
 
+/// A leader says with these two that its log has no such place, and gives its reason. A copy then begins again.
+#[test]
+fn a_stranger_who_answers_as_a_leader_that_has_lost_the_place_costs_a_copy_nothing() {
+    const NO: [&str; 2] = [
+        "HTTP/1.1 410 Gone\r\ncontent-type: text/html\r\ncontent-length: 4\r\nconnection: close\r\n\r\nGone",
+        "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+    ];
+    for answer in NO {
+        let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let leader = leader(theirs.path(), &[]);
+        let copy = copy_of(&leader.address, ours.path(), &[]);
+        // Before there is a change that it has followed, and behind one.
+        for round in 0..2 {
+            put(&leader, "a", &round.to_string());
+            catch_up(&copy, &leader);
+        }
+        let place = json(&copy, "/v1/follower")["position"].clone();
+        assert!(place.is_string(), "{place}");
+        let address = leader.address.clone();
+        leader.end_well("-TERM");
+        let asked = no_logladder(TcpListener::bind(&address).unwrap(), answer);
+        let has_followed = || {
+            let lines = asked.lock().unwrap();
+            lines.iter().filter(|line| line.starts_with("GET /v1/changes")).count() > 1
+        };
+        // The second attempt begins where the first one has left it.
+        in_the_end("a second attempt", has_followed);
+        let lag = json(&copy, "/v1/follower");
+        assert!(lag["state"] == "away" && lag["position"] == place, "{lag}");
+        assert!(lag["error"].as_str().is_some_and(|why| why.contains("is it a logladder server")), "{lag}");
+        assert!(asked.lock().unwrap().iter().all(|line| !line.contains("snapshot")), "{asked:?}");
+        assert_eq!(copy.ask("GET", "/v1/keys/a", ""), (200, "1".to_owned()));
+        assert_eq!(copy.ask("GET", "/readyz", "").0, 200);
+    }
+}
+
 #[test]
 fn a_method_that_nobody_knows_is_answered_as_the_leader_does() {
     let (theirs, ours) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

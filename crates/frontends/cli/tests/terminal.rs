@@ -177,6 +177,28 @@ fn control_c_gives_up_the_line_and_control_d_the_session() {
 }
 
 #[test]
+fn what_a_key_was_is_shown_and_the_store_compacted_and_checked_within_the_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(folder.path(), &["--versions", "3"]);
+    for line in ["set name anna", "set name '{\"a\": 1}'", "del name", "set other 1"] {
+        assert_eq!(terminal.line(line), "");
+    }
+    assert_eq!(terminal.line("history name"), "3\t(deleted)\n2\t{\"a\":1}\n1\t\"anna\"\n");
+    assert_eq!(terminal.line("history nobody"), "(nil)\n");
+    assert!(terminal.line("compact").contains(" bytes given back: "));
+    assert_eq!(terminal.line("check"), "1 key read\nhealthy\n");
+    terminal.keyboard.write_all(CTRL_D.as_bytes()).unwrap();
+    assert!(terminal.ended().success());
+    // What a stage cannot do is said by the line, and the session goes on.
+    let mut terminal = Terminal::start(folder.path(), &["--stage", "json-file", "--dir", "people"]);
+    for line in ["history name", "compact"] {
+        let said = terminal.line(line);
+        assert!(said.starts_with("error: stage json-file cannot "), "{line}: {said}");
+    }
+    assert_eq!(terminal.line("get name"), "(nil)\n");
+}
+
+#[test]
 fn a_value_that_would_command_the_terminal_is_shown_escaped() {
     let folder = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::start(folder.path(), &[]);

@@ -3,7 +3,7 @@
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use logladder_engine::{
@@ -86,6 +86,8 @@ pub struct Follower {
     store: Arc<HashLog>,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// The first damage that a read has found.
+    damage: OnceLock<String>,
 }
 
 impl Follower {
@@ -107,7 +109,7 @@ impl Follower {
             is_over: AtomicBool::new(false),
             connection: Mutex::default(),
         });
-        let mut follower = Self { store, shared, threads: Vec::new() };
+        let mut follower = Self { store, shared, threads: Vec::new(), damage: OnceLock::new() };
         let shared = Arc::clone(&follower.shared);
         follower.start("follower", dir, move || session::run(&shared, copy))?;
         let shared = Arc::clone(&follower.shared);
@@ -128,6 +130,19 @@ impl Follower {
             // One that panicked has said so.
             let _ = thread.join();
         }
+    }
+
+    /// Hands on what a read came to, and remembers damage: the leader has what is lost here.
+    fn noting<T>(&self, read: Result<T>) -> Result<T> {
+        if let Err(error @ Error::Corrupt { .. }) = &read {
+            self.damage.get_or_init(|| {
+                format!(
+                    "the copy is damaged ({error}): end it, move its folder away and start it again; everything is copied anew \
+                     then"
+                )
+            });
+        }
+        read
     }
 
     fn read_only(&self) -> Error {
@@ -153,7 +168,7 @@ impl Engine for Follower {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        if key == PLACE { Ok(None) } else { self.store.get(key) }
+        if key == PLACE { Ok(None) } else { self.noting(self.store.get(key)) }
     }
 
     fn get_into(&self, key: &[u8], value: &mut Vec<u8>) -> Result<bool> {
@@ -161,18 +176,18 @@ impl Engine for Follower {
             value.clear();
             return Ok(false);
         }
-        self.store.get_into(key, value)
+        self.noting(self.store.get_into(key, value))
     }
 
     fn get_with(&self, key: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        if key == PLACE { Ok(false) } else { self.store.get_with(key, read) }
+        if key == PLACE { Ok(false) } else { self.noting(self.store.get_with(key, read)) }
     }
 
     fn get_many(&self, keys: &[&[u8]], visit: &mut dyn FnMut(usize, Option<&[u8]>)) -> Result<()> {
-        self.store.get_many(keys, &mut |place, value| {
+        self.noting(self.store.get_many(keys, &mut |place, value| {
             let is_hidden = keys.get(place).is_some_and(|key| *key == PLACE);
             visit(place, value.filter(|_| !is_hidden));
-        })
+        }))
     }
 
     fn set(&self, _key: &[u8], _value: &[u8]) -> Result<()> {
@@ -200,8 +215,14 @@ impl Engine for Follower {
         self.store.repairs()
     }
 
-    /// That the copy is the state of no moment, or cannot be written.
+    /// That the copy is damaged or taken away, is the state of no moment, or cannot be written.
     fn trouble(&self) -> Option<String> {
+        if let Some(damage) = self.damage.get() {
+            return Some(damage.clone());
+        }
+        if let Some(trouble) = self.store.trouble() {
+            return Some(trouble);
+        }
         let lag = self.lag();
         if let FollowState::Failed { why } = lag.state {
             return Some(why);
@@ -250,9 +271,9 @@ impl Engine for Follower {
 
 impl Iterate for Follower {
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
-        self.store.for_each(&mut |key, value| {
+        self.noting(self.store.for_each(&mut |key, value| {
             if key == PLACE { std::ops::ControlFlow::Continue(()) } else { visit(key, value) }
-        })
+        }))
     }
 
     fn is_consistent(&self) -> bool {
@@ -266,7 +287,7 @@ impl Expire for Follower {
     }
 
     fn expiry(&self, key: &[u8]) -> Result<Expiry> {
-        self.store.expiry(key)
+        self.noting(self.store.expiry(key))
     }
 }
 

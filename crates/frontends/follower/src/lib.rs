@@ -35,6 +35,14 @@
 //!
 //! How far behind it is, [`Lag`](logladder_engine::Lag) says: in changes, and as a time before which nothing is missing.
 //!
+//! A value of the copy that is damaged on the disk is an error and never another value, as in every hash-log. From the
+//! first such read on, the copy says that it is not ready: the leader has what is lost here.
+//!
+//! # A store of its own
+//!
+//! Whoever knows that the leader is gone for good can go on with the copy: [`promote`] takes the place out of it, and what is
+//! left is a hash-log like any other.
+//!
 //! # What it does not do
 //!
 //! It takes no writes, since there is one order of writes and the leader makes it; a server over a copy can send them on. It
@@ -45,10 +53,12 @@ mod engine;
 mod leader;
 mod local;
 mod progress;
+mod promote;
 mod session;
 mod subscription;
 mod watch_leader;
 
 pub use engine::{Follower, Options};
 pub use leader::{BadLeader, Leader};
+pub use promote::{Promoted, is_place, promote};
 pub use subscription::{Ended, Message, Refused, Since, Subscription};

@@ -34,7 +34,7 @@ const LONGEST_IN_A_BATCH: usize = 64 << 20;
 
 /// Up to where the copy has everything.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Place {
+pub(crate) struct Place {
     /// A position of the leader; none while everything is copied.
     position: Option<String>,
     /// The copy is a state that the leader had from this position on.
@@ -46,6 +46,19 @@ struct Place {
     /// The change that ends at the position; none where nothing was followed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<LastChange>,
+}
+
+impl Place {
+    /// The place that these bytes are, if they are one.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// Whether the copy is a state that the leader had.
+    pub(crate) fn is_whole(&self) -> bool {
+        let position = self.position.as_ref().and_then(|text| text.parse::<Position>().ok());
+        position.is_some_and(|position| position.sequence >= self.whole_from)
+    }
 }
 
 /// The change before a place, by which the leader's store is known again.
@@ -128,8 +141,8 @@ impl LocalCopy {
             None if sequence == 0 => Place::default(),
             None => return Err(foreign("a store that is no copy of another one")),
             Some(place) => {
-                let place: Place = serde_json::from_slice(&place)
-                    .map_err(|_| foreign("a copy whose place in the leader's log makes no sense"))?;
+                let place = Place::read(&place)
+                    .ok_or_else(|| foreign("a copy whose place in the leader's log makes no sense"))?;
                 let most = place.sequence.saturating_add(place.ends);
                 if !(place.sequence..=most).contains(&sequence) {
                     return Err(foreign("a copy to which someone else has written since"));

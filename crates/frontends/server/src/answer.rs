@@ -1,5 +1,7 @@
 //! What the server answers: JSON, and [`Refusal`] for everything that is not done.
 
+use std::io::ErrorKind;
+
 use axum::body::Body;
 use axum::http::header::{CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -66,17 +68,23 @@ impl From<Error> for Refusal {
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
             Error::Compacted { .. } => StatusCode::GONE,
-            Error::Poisoned { .. } | Error::Locked { .. } | Error::NoQuorum { .. } => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            // That a cluster does not let this server in is no fault of the client, who would be told so by a 401.
+            Error::Poisoned { .. }
+            | Error::Locked { .. }
+            | Error::NoQuorum { .. }
+            | Error::NotLetIn { .. }
+            | Error::OtherCluster { .. } => StatusCode::SERVICE_UNAVAILABLE,
             // What stands behind this server did not answer in time.
             Error::OutcomeUnknown { .. } => StatusCode::GATEWAY_TIMEOUT,
             Error::Contended { .. } => StatusCode::CONFLICT,
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            Error::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+            Error::Io { source, .. }
+                if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+            {
                 StatusCode::INSUFFICIENT_STORAGE
             }
             // A store of the live view that has crashed.
-            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotConnected => {
+            Error::Io { source, .. } if source.kind() == ErrorKind::NotConnected => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -125,4 +133,26 @@ pub(crate) fn raw(bytes: &[u8]) -> Result<Box<RawValue>, Refusal> {
     let failed = |why: String| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why);
     let text = String::from_utf8(text).map_err(|error| failed(error.to_string()))?;
     RawValue::from_string(text).map_err(|error| failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_cluster_refuses_has_a_status_of_its_own_and_says_what_to_do() {
+        let why = || "as it says".to_owned();
+        for (error, status) in [
+            (Error::Full { why: why() }, 507),
+            (Error::NotLetIn { why: why() }, 503),
+            (Error::OtherCluster { opened: 1, found: 2 }, 503),
+            (Error::NoQuorum { why: why() }, 503),
+            (Error::OutcomeUnknown { why: why() }, 504),
+            (Error::Cluster { why: why() }, 500),
+        ] {
+            let said = error.to_string();
+            let refusal = Refusal::from(error);
+            assert_eq!((refusal.status.as_u16(), &refusal.problem.error), (status, &said));
+        }
+    }
 }

@@ -173,17 +173,24 @@ impl App {
     }
 
     /// Why the store should get no requests now, if there is a reason.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    pub(crate) async fn trouble(self: &Arc<Self>) -> Option<String> {
         if *self.life.borrow() > Life::Running {
             return Some("the server is shutting down".into());
         }
-        self.failure()
+        self.failure().await
     }
 
-    /// Why the last write failed, or the engine's own last attempt to write what it had acknowledged.
-    pub(crate) fn failure(&self) -> Option<String> {
+    /// Why the last write failed, or the engine's own last attempt to write what it had acknowledged; or that the store is
+    /// no longer where it was opened, for which the engine looks at the disk.
+    pub(crate) async fn failure(self: &Arc<Self>) -> Option<String> {
         let refused = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        refused.or_else(|| self.engine().trouble())
+        match refused {
+            Some(refused) => Some(refused),
+            None => match self.run(|engine| Ok(engine.trouble())).await {
+                Ok(trouble) => trouble,
+                Err(refusal) => Some(refusal.problem.error),
+            },
+        }
     }
 }
 

@@ -24,15 +24,24 @@ impl Found {
     pub(crate) fn tag(&self) -> String {
         tag(self.version, &self.value)
     }
+
+    /// Whether a client that has this tag has this value. A copy, which counts no versions, gives out tags of the other kind
+    /// for the same value, and writes that depend on one are sent on to here.
+    fn is(&self, given: &str) -> bool {
+        given == self.tag() || (given.starts_with(OF_BYTES) && given == tag(None, &self.value))
+    }
 }
+
+/// How the tag of a value begins that has no version.
+const OF_BYTES: &str = "\"sha256-";
 
 /// The `ETag` of a value: its version, or where there are none the head of its SHA-256.
 pub(crate) fn tag(version: Option<u64>, value: &[u8]) -> String {
     if let Some(version) = version {
         return format!("\"{version}\"");
     }
-    let mut tag = String::with_capacity("\"sha256-\"".len() + 32);
-    tag.push_str("\"sha256-");
+    let mut tag = String::with_capacity(OF_BYTES.len() + 32 + 1);
+    tag.push_str(OF_BYTES);
     HEXLOWER.encode_append(&Sha256::digest(value)[..16], &mut tag);
     tag.push('"');
     tag
@@ -117,8 +126,7 @@ impl Conditions {
             (_, None) => false,
             (Tags::Any, Some(_)) => true,
             (Tags::These(tags), Some(found)) => {
-                let found = found.tag();
-                tags.iter().any(|tag| tag.text == found && (takes_weak || !tag.is_weak))
+                tags.iter().any(|tag| (takes_weak || !tag.is_weak) && found.is(&tag.text))
             }
         };
         let matches = self.matches.as_ref().is_none_or(|tags| is_among(tags, false));

@@ -21,8 +21,35 @@ fn wants_colours() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty())
 }
 
+/// The levels of the log, from nothing to everything.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Refuses a filter of which [`EnvFilter`] would make something that nobody meant: to it, a word that is no level is the name of
+/// a part, and a part without a level has all of them, so that a slip of the pen is a log of nothing, or of everything.
+fn check(filter: &str) -> Result<(), String> {
+    let is_level = |text: &str| LEVELS.iter().any(|level| text.eq_ignore_ascii_case(level));
+    let is_part = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:".contains(&byte))
+    };
+    for directive in filter.split(',') {
+        let is_one = match directive.split_once('=') {
+            None => is_level(directive),
+            Some((part, level)) => is_part(part) && is_level(level),
+        };
+        if !is_one {
+            return Err(format!(
+                "`{directive}` is none: it takes a level, one of {}, and behind commas levels for parts of the program, as in \
+                 info,logladder::access=off",
+                LEVELS.join(", ")
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Writes the log of this process to standard error from now on: start, each request, shutdown. `filter` says what is in
-/// it, in the words of [`EnvFilter`]: `info` has all of these, and `info,logladder::access=off` no requests.
+/// it: a level, and behind commas levels for parts of the program. `info` has all of these, and `info,logladder::access=off` no
+/// requests.
 ///
 /// A line that cannot be written, on a full disk or because nobody reads any more, is lost, and nothing else is.
 ///
@@ -33,6 +60,7 @@ pub fn start_logging(
     format: LogFormat,
     filter: &str,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    check(filter)?;
     let filter = EnvFilter::try_new(filter)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -49,5 +77,39 @@ pub fn start_logging(
                 if field.name() == "message" { write!(writer, "{value:?}") } else { Ok(()) }
             }))
             .try_init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_level_and_levels_for_parts_and_anything_else_is_refused_with_what_is_allowed() {
+        for good in [
+            "info",
+            "OFF",
+            "warn,logladder::access=off",
+            "logladder::access=info",
+            "error,hyper=trace,a_b=off",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+            EnvFilter::try_new(good).unwrap();
+        }
+        for bad in [
+            "nonsense=",
+            "",
+            "inof",
+            "nonsense",
+            "=info",
+            "info,",
+            "info,,warn",
+            "a=b=info",
+            "a b=info",
+            "info=loud",
+        ] {
+            let why = check(bad).unwrap_err();
+            assert!(why.contains("off, error, warn, info, debug, trace"), "{bad:?}: {why}");
+        }
     }
 }

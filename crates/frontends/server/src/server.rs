@@ -219,7 +219,7 @@ async fn watch_writes(app: &Arc<App>) {
     let mut is_failing = false;
     loop {
         tokio::time::sleep(LOOK).await;
-        match app.failure() {
+        match app.failure().await {
             Some(why) if !is_failing => warn!("Writes fail: {why}"),
             None if is_failing => info!("Writes succeed again"),
             _ => continue,

@@ -78,6 +78,28 @@ fn a_failed_sync_is_an_error_to_the_client_and_at_the_end() {
     assert!(matches!(server.ended(), Err(ServeError::Sync(_))));
 }
 
+/// Its files are where they were, and nothing that is written to them will be found at its path.
+#[test]
+fn a_server_whose_folder_is_taken_away_or_replaced_is_not_ready_until_it_is_back() {
+    for stage in logladder::STAGES.iter().filter(|stage| stage.name != "memory") {
+        let folder = tempfile::tempdir().unwrap();
+        let (dir, elsewhere) = (folder.path().join("store"), folder.path().join("elsewhere"));
+        let engine = stage.open(&dir, SyncPolicy::Never).unwrap();
+        let mut server = harness::serve(engine, options(), tempfile::tempdir().unwrap());
+        assert_eq!(server.get("/readyz").status, 200, "{}", stage.name);
+        logladder_disk::Disk::rename(&logladder_disk::RealDisk, &dir, &elsewhere).unwrap();
+        let answer = server.get("/readyz");
+        assert!(answer.status == 503 && answer.error().contains("moved or removed"), "{answer:?}");
+        // What stands there now is another store.
+        drop(stage.open(&dir, SyncPolicy::Never).unwrap());
+        assert_eq!(server.get("/readyz").status, 503, "{}", stage.name);
+        std::fs::remove_dir_all(&dir).unwrap();
+        logladder_disk::Disk::rename(&logladder_disk::RealDisk, &elsewhere, &dir).unwrap();
+        assert_eq!(server.get("/readyz").status, 200, "{}", stage.name);
+        server.ended().unwrap();
+    }
+}
+
 #[test]
 fn a_client_that_will_not_end_is_cut_off_in_the_end() {
     let mut options = options();

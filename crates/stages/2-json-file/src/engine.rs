@@ -136,6 +136,10 @@ impl Engine for JsonFile {
         }
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.folder.trouble()
+    }
+
     fn stats(&self) -> Result<Stats> {
         let entries = self.entries()?;
         let key_bytes: usize = entries.keys().map(|key| key.len()).sum();

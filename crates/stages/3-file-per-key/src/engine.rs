@@ -140,6 +140,10 @@ impl Engine for FilePerKey {
         }
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.folder.trouble()
+    }
+
     fn stats(&self) -> Result<Stats> {
         let mut stats = Stats::default();
         for entry in self.entry_files()? {

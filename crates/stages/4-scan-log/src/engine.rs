@@ -187,6 +187,10 @@ impl Engine for ScanLog {
         Ok(stats)
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.folder.trouble()
+    }
+
     fn repairs(&self) -> &[Repair] {
         &self.repairs
     }

@@ -103,6 +103,10 @@ impl Engine for ReplayLog {
         Ok(stats)
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.store.folder.trouble()
+    }
+
     fn repairs(&self) -> &[Repair] {
         &self.store.repairs
     }
@@ -183,7 +187,7 @@ impl Compact for ReplayLog {
 
 impl Backup for ReplayLog {
     fn backup(&self, dir: &Path) -> Result<()> {
-        self.store.backup(dir)
+        self.store.backup(dir).map_err(|error| error.of_copy(self.store.folder.dir()))
     }
 }
 

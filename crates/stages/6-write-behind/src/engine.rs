@@ -96,7 +96,7 @@ impl Engine for WriteBehind {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.last_failure()
+        self.last_failure().or_else(|| self.store.folder.trouble())
     }
 
     fn stats(&self) -> Result<Stats> {
@@ -201,7 +201,7 @@ impl Collections for WriteBehind {
 
 impl Backup for WriteBehind {
     fn backup(&self, dir: &Path) -> Result<()> {
-        self.store.backup(dir)
+        self.store.backup(dir).map_err(|error| error.of_copy(self.store.folder.dir()))
     }
 }
 

@@ -170,6 +170,10 @@ impl Engine for HashLog {
         Ok(stats)
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.store.folder.trouble()
+    }
+
     fn repairs(&self) -> &[Repair] {
         &self.repairs
     }
@@ -286,7 +290,7 @@ impl Compact for HashLog {
 impl Backup for HashLog {
     /// Sealed segments get a second name, where the file system has such a thing; elsewhere they are copied.
     fn backup(&self, dir: &Path) -> Result<()> {
-        self.store.backup(dir)
+        self.store.backup(dir).map_err(|error| error.of_copy(self.store.folder.dir()))
     }
 }
 

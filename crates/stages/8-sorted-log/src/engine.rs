@@ -150,6 +150,10 @@ impl Engine for SortedLog {
         Ok(stats)
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.store.folder.trouble()
+    }
+
     fn repairs(&self) -> &[Repair] {
         &self.repairs
     }
@@ -225,7 +229,7 @@ impl Compact for SortedLog {
 impl Backup for SortedLog {
     /// Tables get a second name, where the file system has such a thing; elsewhere they are copied.
     fn backup(&self, dir: &Path) -> Result<()> {
-        self.store.backup(dir)
+        self.store.backup(dir).map_err(|error| error.of_copy(self.store.folder.dir()))
     }
 }
 

@@ -169,6 +169,11 @@ impl Engine for Etcd {
         Ok(())
     }
 
+    /// That the members that answer are none of the cluster that was opened.
+    fn trouble(&self) -> Option<String> {
+        self.store.members.other_cluster().map(|error| error.to_string())
+    }
+
     /// Reads every key and value. The bytes on the members' disks are not in it: they are the cluster's, and others have
     /// theirs among them.
     fn stats(&self) -> Result<Stats> {

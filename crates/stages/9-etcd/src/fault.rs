@@ -42,6 +42,16 @@ const NOT_DONE: [&str; 5] = [
 /// How a refusal begins that a member has thought about: its own, and that of its library for a request that is too long.
 const SIGNED: [&str; 2] = ["etcdserver: ", "grpc: received message larger than max"];
 
+/// How a refusal begins of who gave no name and password, or the wrong ones, where the members ask for them.
+const NOT_LET_IN: [&str; 6] = [
+    "etcdserver: user name is empty",
+    "etcdserver: user name not found",
+    "etcdserver: authentication failed",
+    "etcdserver: permission denied",
+    "etcdserver: invalid auth token",
+    "etcdserver: revision of auth store is old",
+];
+
 /// What members say of a transaction that holds too much. They look at it before anything else.
 const TOO_MUCH: [&str; 3] = [
     "etcdserver: request is too large",
@@ -75,6 +85,14 @@ impl Fault {
         }
         if said.contains("decoded message length too large") {
             return Self::TooLong;
+        }
+        if NOT_LET_IN.iter().any(|text| said.starts_with(text)) {
+            return Self::Refused(Error::NotLetIn {
+                why: format!(
+                    "{said}; it asks for a name and a password, which this stage does not speak: `etcdctl auth disable`, or \
+                     a cluster of its own"
+                ),
+            });
         }
         // The same codes come from the connection, made up here when it breaks: a member's have its words.
         let is_of_the_member = SIGNED.iter().any(|beginning| said.starts_with(beginning));
@@ -119,9 +137,26 @@ impl Fault {
             Self::Full(why) => Self::Full(why.clone()),
             Self::Compacted => Self::Compacted,
             Self::TooLong => Self::TooLong,
-            Self::Refused(Error::Cluster { why }) => Self::Refused(Error::Cluster { why: why.clone() }),
-            Self::Refused(error) => Self::Refused(Error::Cluster { why: error.to_string() }),
+            Self::Refused(error) => Self::Refused(match error {
+                Error::Cluster { why } => Error::Cluster { why: why.clone() },
+                Error::Full { why } => Error::Full { why: why.clone() },
+                Error::NotLetIn { why } => Error::NotLetIn { why: why.clone() },
+                Error::OtherCluster { opened, found } => {
+                    Error::OtherCluster { opened: *opened, found: *found }
+                }
+                other => Error::Cluster { why: other.to_string() },
+            }),
         }
+    }
+
+    /// The refusal of members that all knew that their quota is used up: nothing was done.
+    pub(crate) fn full(said: &str) -> Self {
+        Self::Refused(Error::Full {
+            why: format!(
+                "{said}; make some by `logladder compact`, `etcdctl defrag` and `etcdctl alarm disarm`, or allow more by \
+                 --quota-backend-bytes"
+            ),
+        })
     }
 
     /// What happened, in a few words.
@@ -130,7 +165,7 @@ impl Fault {
             Self::NotDone(why)
             | Self::Unknown(why)
             | Self::Full(why)
-            | Self::Refused(Error::Cluster { why }) => why,
+            | Self::Refused(Error::Cluster { why } | Error::Full { why } | Error::NotLetIn { why }) => why,
             other => other.into_error().to_string(),
         }
     }
@@ -198,6 +233,11 @@ mod tests {
         assert!(matches!(full.into_error(), Error::OutcomeUnknown { .. }));
         let no_leader = fault(Status::unavailable("etcdserver: no leader"));
         assert!(matches!(no_leader, Fault::NotDone(_)), "{no_leader:?}");
+        for said in NOT_LET_IN {
+            let refused = fault(Status::invalid_argument(said));
+            // Whoever waits for the same answer is told the same.
+            assert!(matches!(refused.to_another().into_error(), Error::NotLetIn { .. }), "{refused:?}");
+        }
         for status in [
             Status::resource_exhausted("h2 protocol error: error reading a body from connection"),
             Status::permission_denied("h2 protocol error: http2 error"),

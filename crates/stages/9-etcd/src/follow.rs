@@ -7,6 +7,11 @@
 //!   revision    17: set a       18: somebody else's key      19: a batch of three
 //!   positions  …           1.17.0                                         2.19.1   3.19.2   4.19.0
 //! ```
+//!
+//! So much is true of one cluster. Another one at the same addresses, or this one after it was restored from a copy, has
+//! other changes at the same places as soon as it has come so far. So what is given out has, above the revision, some bits
+//! of the cluster's number; without them, as given out by older versions of this code, a place is taken for one of this
+//! cluster.
 
 use std::ops::ControlFlow;
 use std::thread;
@@ -21,22 +26,28 @@ use crate::fault::Fault;
 use crate::layout::value_of;
 use crate::tail::{Beginning, Tail};
 
+/// The lower bits of the second part of a position are the revision: enough for a million a second for nine years.
+const REVISION_BITS: u32 = 48;
+
 /// How long to wait before a watch that was lost is begun again.
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl Changes for Etcd {
     fn position(&self) -> Result<Position> {
-        Ok(self.count(None)?.position())
+        let end = self.count(None)?.position();
+        Ok(self.given_out(end))
     }
 
     fn earliest_position(&self) -> Result<Position> {
-        self.earliest()
+        let earliest = self.earliest()?;
+        Ok(self.given_out(earliest))
     }
 
     /// The changes up to the call. From a place that this engine has shown before, and not too long ago, they come at once;
     /// from others after up to a tenth of a second, which etcd takes to begin a watch in the past.
     fn changes(&self, since: Position, visit: &mut VisitChange<'_>) -> Result<Position> {
         let end = self.count(None)?;
+        let since = self.taken(since)?;
         // Before a watch goes on that was kept: the cluster may have been restored from an older state meanwhile.
         not_behind_the_end(since, &end)?;
         let mut reader =
@@ -50,11 +61,34 @@ impl Changes for Etcd {
         }
         let outcome = reader.show(visit);
         reader.end();
-        outcome
+        outcome.map(|at| self.given_out(at))
     }
 }
 
 impl Etcd {
+    /// Some bits of the number of the cluster that was opened, never none.
+    fn mark(&self) -> u64 {
+        let cluster = self.store.members.cluster();
+        let mark = (cluster ^ (cluster >> 16) ^ (cluster >> 32) ^ (cluster >> 48)) & 0xFFFF;
+        mark.max(1)
+    }
+
+    /// A place, with the mark of the cluster that it is of.
+    fn given_out(&self, place: Position) -> Position {
+        Position { segment: place.segment | (self.mark() << REVISION_BITS), ..place }
+    }
+
+    /// A place that was given out, without its mark.
+    fn taken(&self, place: Position) -> Result<Position> {
+        let mark = place.segment >> REVISION_BITS;
+        if mark != 0 && mark != self.mark() {
+            let why =
+                "it is of another cluster, or of this one before it was restored from a copy".to_owned();
+            return Err(Error::InvalidPosition { why });
+        }
+        Ok(Position { segment: place.segment & ((1 << REVISION_BITS) - 1), ..place })
+    }
+
     fn count(&self, at: Option<i64>) -> std::result::Result<Count, Fault> {
         match at {
             // Nothing is there before the first revision; to etcd, revision 0 is now.
@@ -106,7 +140,7 @@ impl Etcd {
                 let earliest = self.earliest()?;
                 let compacted = i64::try_from(earliest.segment).unwrap_or(i64::MAX);
                 match since.sequence.cmp(&earliest.sequence) {
-                    std::cmp::Ordering::Less => Err(Error::Compacted { earliest }),
+                    std::cmp::Ordering::Less => Err(Error::Compacted { earliest: self.given_out(earliest) }),
                     // Others have written since, and that was compacted; nothing of this store is missing.
                     std::cmp::Ordering::Equal if since.offset == 0 => {
                         Ok(Beginning { revision: compacted.saturating_add(1), skipped: 0 })
@@ -167,7 +201,7 @@ impl Reader<'_> {
             let Some(key) = self.etcd.store.layout.key_of(change.key()) else { continue };
             let value = value_of(key, change.value())?;
             self.at = next;
-            if visit(&Change::new(key, value, next)) == ControlFlow::Break(()) {
+            if visit(&Change::new(key, value, self.etcd.given_out(next))) == ControlFlow::Break(()) {
                 break;
             }
         }

@@ -57,7 +57,10 @@
 //! | [`Error::TooLarge`] | longer than a request may be, 1.5 MiB; nothing was sent | make it smaller |
 //! | [`Error::Compacted`] | changes that were asked for are compacted | read all, follow from there |
 //! | [`Error::Contended`] | `delete_all` only: others write that collection all the time | try again |
-//! | [`Error::Cluster`] | etcd refused for another reason, such as a full quota (`mvcc: database space exceeded`) | as it says |
+//! | [`Error::Full`] | the members' quota is used up (`mvcc: database space exceeded`) | make room, or allow more |
+//! | [`Error::NotLetIn`] | the members ask for a name and a password | as it says |
+//! | [`Error::OtherCluster`] | another cluster answers, or this one was restored from a copy | open again, read anew |
+//! | [`Error::Cluster`] | etcd refused for another reason | as it says |
 //!
 //! Nothing that is not idempotent is sent twice. A write goes to another member only if the first one cannot have done it:
 //! nobody listened there, or it said that it has no leader. Reads go round until the deadline.
@@ -101,12 +104,16 @@
 //! [`Error::TooLarge`]: logladder_engine::Error::TooLarge
 //! [`Error::Compacted`]: logladder_engine::Error::Compacted
 //! [`Error::Contended`]: logladder_engine::Error::Contended
+//! [`Error::Full`]: logladder_engine::Error::Full
+//! [`Error::NotLetIn`]: logladder_engine::Error::NotLetIn
+//! [`Error::OtherCluster`]: logladder_engine::Error::OtherCluster
 //! [`Error::Cluster`]: logladder_engine::Error::Cluster
 
 mod atomic;
 mod collections;
 mod commit;
 mod count;
+mod endpoint;
 mod engine;
 mod fault;
 mod follow;

@@ -31,6 +31,7 @@ use logladder_engine::{Error, Result};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
+use crate::endpoint::check_endpoint;
 use crate::fault::Fault;
 use crate::{Options, Reads};
 
@@ -105,22 +106,11 @@ pub(crate) struct Members {
     term: AtomicU64,
     /// Whether the last write was answered with that their quota is used up.
     are_full: AtomicBool,
+    /// The number of the cluster that was the first to answer, and of another one that has answered since. 0 is neither.
+    cluster: AtomicU64,
+    stranger: AtomicU64,
     timeout: Duration,
     patience: Duration,
-}
-
-/// Refuses what no client of etcd could connect to, in words that say what to write.
-fn check_endpoint(endpoint: &str) -> Result<()> {
-    let why = if endpoint.trim().is_empty() {
-        "an endpoint is empty: is there a comma too many?".to_owned()
-    } else if endpoint.trim_start().starts_with("https:") {
-        format!(
-            "{endpoint} would need TLS, which this stage does not speak: name it as http://, through a tunnel where the network is not yours"
-        )
-    } else {
-        return Ok(());
-    };
-    Err(Error::Cluster { why })
 }
 
 impl Members {
@@ -161,6 +151,8 @@ impl Members {
             current: AtomicUsize::new(0),
             term: AtomicU64::new(0),
             are_full: AtomicBool::new(false),
+            cluster: AtomicU64::new(0),
+            stranger: AtomicU64::new(0),
             timeout: options.timeout,
             patience: options.patience,
         }))
@@ -173,6 +165,40 @@ impl Members {
 
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// The number of the cluster that was opened; 0 before anything was answered.
+    pub(crate) fn cluster(&self) -> u64 {
+        self.cluster.load(Ordering::Relaxed)
+    }
+
+    /// That another cluster has answered, if one has.
+    pub(crate) fn other_cluster(&self) -> Option<Error> {
+        match self.stranger.load(Ordering::Relaxed) {
+            0 => None,
+            found => Some(Error::OtherCluster { opened: self.cluster(), found }),
+        }
+    }
+
+    /// Takes the cluster that is the first to answer for the one that was opened, and refuses every other one: nothing of
+    /// what was acknowledged need be there, and no place in the history means the same. From then on nobody is asked any
+    /// more, so that no later write is done there either.
+    ///
+    /// A cluster that is made from a copy gets a number from the addresses of its members and its token; with all of them
+    /// as they were, it has the number that it had.
+    pub(crate) fn recognise(&self, header: &ResponseHeader) -> std::result::Result<(), Fault> {
+        let (opened, found) = (self.cluster(), header.cluster_id());
+        // A proxy between the members and us says of some things that no member has said them.
+        if opened == found || found == 0 {
+            return Ok(());
+        }
+        match self.cluster.compare_exchange(0, found, Ordering::Relaxed, Ordering::Relaxed) {
+            Err(opened) if opened != found => {
+                self.stranger.store(found, Ordering::Relaxed);
+                Err(Fault::Refused(Error::OtherCluster { opened, found }))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Asks one member after the other until one has done it.
@@ -197,6 +223,9 @@ impl Members {
     where
         F: Future<Output = std::result::Result<T, etcd_client::Error>>,
     {
+        if let Some(error) = self.other_cluster() {
+            return Err(Fault::Refused(error));
+        }
         let mut pause = PAUSE;
         let were_full = self.are_full.load(Ordering::Relaxed);
         loop {
@@ -218,9 +247,7 @@ impl Members {
                     Fault::NotDone(why) => from(why),
                     Fault::Unknown(why) if kind == Kind::Read => from(why),
                     // All of them knew it before this was asked.
-                    Fault::Full(why) if were_full => {
-                        return Err(Fault::Refused(Error::Cluster { why }));
-                    }
+                    Fault::Full(why) if were_full => return Err(Fault::full(&why)),
                     Fault::Full(why) => {
                         self.are_full.store(true, Ordering::Relaxed);
                         return Err(Fault::Full(from(why)));
@@ -271,10 +298,18 @@ impl Members {
         };
         match answered {
             Ok(Ok(answer)) => {
-                if let Some(term) = answer.header().map(ResponseHeader::raft_term) {
-                    self.term.fetch_max(term, Ordering::Relaxed);
+                let Some(header) = answer.header() else { return Ok(answer) };
+                match (self.recognise(header), kind) {
+                    (Ok(()), _) => {
+                        self.term.fetch_max(header.raft_term(), Ordering::Relaxed);
+                        Ok(answer)
+                    }
+                    // Perhaps it was done, only elsewhere.
+                    (Err(_), Kind::Write) => Err(Fault::Unknown(
+                        "another cluster has answered than the one that was opened".to_owned(),
+                    )),
+                    (Err(fault), Kind::Read) => Err(fault),
                 }
-                Ok(answer)
             }
             Ok(Err(error)) => Err(Fault::of(&error)),
             Err(_) => Err(Fault::Unknown("no answer in time".to_owned())),

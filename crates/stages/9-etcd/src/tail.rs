@@ -65,6 +65,8 @@ impl Tail {
             let Some(came) = came.map_err(|error| Fault::of(&error))? else {
                 return Err(Fault::NotDone("a member ended a watch".to_owned()));
             };
+            // It has begun somewhere, perhaps long after the last answer.
+            came.header().map_or(Ok(()), |header| store.members.recognise(header))?;
             if came.compact_revision() > 0 {
                 return Err(Fault::Compacted);
             }

@@ -196,6 +196,8 @@ fn endpoints_and_prefixes_that_make_no_sense_are_refused() {
         Options::default().with_endpoints(Vec::<String>::new()),
         Options::default().with_endpoints(["not a place"]),
         Options::default().with_endpoints(["http://127.0.0.1:2379", ""]),
+        Options::default().with_endpoints(["http://127.0.0.1:99999"]),
+        Options::default().with_endpoints(["http://127.0.0.1:2379/v3"]),
     ] {
         let refused = Etcd::connect(options);
         assert!(matches!(refused, Err(Error::Cluster { .. })), "{refused:?}");
@@ -242,6 +244,38 @@ fn a_request_that_the_member_finds_too_long_is_refused_and_changes_nothing() {
         let outcome = store.set(b"key", &vec![0; len]);
         assert!(matches!(outcome, Err(Error::Cluster { .. })), "{outcome:?}");
         assert_eq!(store.get(b"key").unwrap().unwrap(), b"value");
+    }
+}
+
+#[test]
+fn members_that_ask_for_a_name_and_a_password_are_told_as_that_and_not_asked_on() {
+    let server = Server::alone();
+    let options = options(std::slice::from_ref(&server));
+    let store = Etcd::connect(options.clone()).unwrap();
+    store.set(b"key", b"before").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut client = etcd_client::Client::connect([server.endpoint()], None).await.unwrap();
+        client.role_add("root").await.unwrap();
+        client.user_add("root", "secret", None).await.unwrap();
+        client.user_grant_role("root", "root").await.unwrap();
+        client.auth_enable().await.unwrap();
+    });
+    let mut batch = Batch::new();
+    batch.set(b"key", b"after");
+    let outcomes = [
+        store.get(b"key").map(drop),
+        store.set(b"key", b"after"),
+        store.write(&batch),
+        store.delete(b"key"),
+        store.position().map(drop),
+        Etcd::connect(options).map(drop),
+    ];
+    for outcome in outcomes {
+        match outcome {
+            Err(Error::NotLetIn { why }) => assert!(why.contains("a name and a password"), "{why}"),
+            other => panic!("{other:?}"),
+        }
     }
 }
 

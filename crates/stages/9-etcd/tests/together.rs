@@ -190,7 +190,7 @@ fn of_a_cluster_that_is_full_each_writer_is_told_the_truth() {
                 assert!(is_there, "{key:?} was acknowledged");
                 done += 1;
             }
-            Err(Error::Cluster { why }) => {
+            Err(Error::Full { why }) => {
                 assert!(why.contains("database space exceeded"), "{why}");
                 assert!(!is_there, "{key:?} was refused, and is there");
                 refused += 1;

@@ -175,6 +175,62 @@ fn who_had_a_watch_open_is_told_of_a_cluster_that_has_not_seen_its_place_any_mor
     assert!(matches!(told, Err(Error::InvalidPosition { .. })), "{told:?}");
 }
 
+/// It has come as far as the old places, with other changes: nothing but its number tells it apart.
+#[test]
+fn another_cluster_in_the_place_of_the_one_that_was_opened_is_refused_though_it_has_passed_the_old_places() {
+    let mut server = Server::alone();
+    let (store, writer) = (open(&server), open(&server));
+    store.set(b"a", b"old").unwrap();
+    let mut place = store.earliest_position().unwrap();
+    // The second time, there is a watch that has been read up to here.
+    for _ in 0..2 {
+        place = store.changes(place, &mut |_| ControlFlow::Continue(())).unwrap();
+    }
+    server.kill_and_forget();
+    server.start_again_as_another_cluster();
+    let theirs = open(&server);
+    for number in 0..10 {
+        theirs.set(&[number], b"new").unwrap();
+    }
+    assert!(theirs.position().unwrap().sequence > place.sequence);
+
+    let outcomes = [
+        store.changes(place, &mut |_| panic!("a change of another cluster is shown")).map(drop),
+        store.get(b"a").map(drop),
+        store.set(b"a", b"lost"),
+        store.delete(b"a"),
+        store.position().map(drop),
+        store.for_each(&mut |_, _| panic!("a key of another cluster is shown")),
+    ];
+    for outcome in outcomes {
+        assert!(matches!(outcome, Err(Error::OtherCluster { .. })), "{outcome:?}");
+    }
+    assert!(store.trouble().is_some_and(|why| why.contains("another cluster")), "{:?}", store.trouble());
+    assert_eq!(theirs.get(b"a").unwrap(), None, "nothing was written there");
+
+    // Who first finds it by a write cannot know where that was done; the next ones are done nowhere.
+    let refused = loop {
+        match writer.set(b"b", b"1") {
+            Err(Error::OutcomeUnknown { .. }) => {}
+            other => break other,
+        }
+    };
+    assert!(matches!(refused, Err(Error::OtherCluster { .. })), "{refused:?}");
+    let written = versions(&theirs, b"b");
+    assert!(writer.set(b"b", b"2").is_err());
+    assert_eq!(versions(&theirs, b"b"), written);
+
+    // Who remembers nothing but the place.
+    match theirs.changes(place, &mut |_| panic!("a change of another cluster is shown")) {
+        Err(Error::InvalidPosition { why }) => assert!(why.contains("another cluster"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    // One that was given out before clusters were told apart is taken for one of this cluster.
+    let unmarked = Position { segment: place.segment & 0xFFFF_FFFF_FFFF, ..place };
+    let behind = theirs.position().unwrap().sequence - place.sequence;
+    assert_eq!(changes(&theirs, unmarked).len() as u64, behind);
+}
+
 /// Longer than one answer of a watch, and than an answer that a client takes unless it says otherwise.
 #[test]
 fn a_batch_as_long_as_a_request_is_followed_change_by_change() {

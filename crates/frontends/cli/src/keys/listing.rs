@@ -54,7 +54,8 @@ pub(crate) fn for_each_entry(
     let mut seen: u64 = 0;
     let mut outcome = Ok(());
     iterate.for_each(&mut |key, value| {
-        if !listing.has(key) {
+        // What a copy keeps for itself is no key of anybody.
+        if !listing.has(key) || logladder_follower::is_place(key, value) {
             return ControlFlow::Continue(());
         }
         if listing.sorted {

@@ -12,14 +12,20 @@ pub(super) enum Deed {
     Del(Vec<u8>),
     /// The keys with this prefix.
     Scan(Vec<u8>),
+    /// The versions of this key.
+    History(Vec<u8>),
     Stats,
+    Compact,
+    Check,
     Help,
     Exit,
 }
 
 /// The first words that are understood.
-pub(super) const NAMES: [&str; 10] =
-    ["db_set", "db_get", "set", "get", "del", "scan", "stats", "help", "exit", "quit"];
+pub(super) const NAMES: [&str; 13] = [
+    "db_set", "db_get", "set", "get", "del", "scan", "history", "stats", "compact", "check", "help", "exit",
+    "quit",
+];
 
 /// Reads a line; an empty one says nothing.
 ///
@@ -47,7 +53,10 @@ pub(super) fn parse(line: &str) -> Result<Option<Deed>, String> {
         "del" => Deed::Del(only_key(name, rest)?),
         "scan" if rest.is_empty() => Deed::Scan(Vec::new()),
         "scan" => Deed::Scan(only_key(name, rest)?),
+        "history" => Deed::History(only_key(name, rest)?),
         "stats" => Deed::Stats,
+        "compact" => Deed::Compact,
+        "check" => Deed::Check,
         "help" => Deed::Help,
         "exit" | "quit" => Deed::Exit,
         other => return Err(format!("there is no command `{other}`: type help")),
@@ -116,6 +125,7 @@ mod tests {
         }
         assert_eq!(set("set 'a key' v").0, "a key");
         assert_eq!(parse("get b\"\\xff\""), Ok(Some(Deed::Get(vec![0xff]))));
+        assert_eq!(parse("history 'a key'"), Ok(Some(Deed::History(b"a key".to_vec()))));
         assert_eq!(parse("  "), Ok(None));
         for line in ["db_get 2", "db_get 2 '{\"name\": \"bob\"}", "db_get 2 '{\"name\": \"bob\"}'"] {
             assert_eq!(parse(line), Ok(Some(Deed::Get(b"2".to_vec()))), "{line}");
@@ -130,6 +140,8 @@ mod tests {
             "get",
             "get 1 2",
             "del",
+            "history",
+            "history 1 2",
             "fetch 1",
             "set 1 'open",
             "set 'open 1",

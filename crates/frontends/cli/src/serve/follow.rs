@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use logladder::{Engine, Stage, SyncPolicy};
-use logladder_follower::{Follower, Leader, Options};
+use logladder_follower::{Follower, Leader, Options, Promoted, promote};
+use tracing::{info, warn};
 
 use crate::arguments::StoreArguments;
 use crate::outcome::Refusal;
@@ -98,4 +99,21 @@ impl Following {
         let copy = arguments.wait_for(|| Follower::open(&arguments.dir, options.clone()))?;
         Ok(Arc::new(Box::new(copy)))
     }
+}
+
+/// Who serves a copy without saying whom it follows wants it to follow nobody: it becomes a store of its own.
+///
+/// # Errors
+///
+/// It cannot be read or written.
+pub(super) fn promote_copy(engine: &dyn Engine) -> Result<()> {
+    if engine.name() != STAGE {
+        return Ok(());
+    }
+    match promote(engine)? {
+        None => {}
+        Some(whole @ Promoted::Whole) => info!("Promoted: {whole}"),
+        Some(part @ Promoted::InPart) => warn!("Promoted: {part}"),
+    }
+    Ok(())
 }

@@ -31,6 +31,8 @@ pub(crate) struct Server {
 /// What a server answered.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// Its `ETag`, or nothing.
+    pub(crate) tag: String,
     /// Without the end of its line.
     pub(crate) body: String,
     /// How long the body was as it came.
@@ -82,11 +84,16 @@ impl Server {
     }
 
     pub(crate) fn answer(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.answer_with(method, path, "", body)
+    }
+
+    /// The same for a request with more lines in its head, each with its end.
+    fn answer_with(&self, method: &str, path: &str, lines: &str, body: &str) -> Answer {
         let mut stream = self.connect();
         let len = body.len();
         // In one piece, so that no piece waits for the other's receipt.
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{lines}\
              content-type: application/json\r\ncontent-length: {len}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).unwrap();
@@ -94,8 +101,10 @@ impl Server {
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap_or_default();
         Answer {
             status,
+            tag: tag.to_owned(),
             body: body.trim_end().to_owned(),
             bytes: body.len(),
             peer: stream.local_addr().unwrap(),
@@ -106,6 +115,19 @@ impl Server {
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let answer = self.answer(method, path, body);
         (answer.status, answer.body)
+    }
+
+    /// The same for what depends on the value that has this tag.
+    pub(crate) fn ask_if(&self, method: &str, path: &str, tag: &str, body: &str) -> (u16, String) {
+        let answer = self.answer_with(method, path, &format!("if-match: {tag}\r\n"), body);
+        (answer.status, answer.body)
+    }
+
+    /// The tag of what stands at `path`.
+    pub(crate) fn tag(&self, path: &str) -> String {
+        let answer = self.answer("GET", path, "");
+        assert!(answer.status == 200 && !answer.tag.is_empty(), "{path}: {} {:?}", answer.status, answer.tag);
+        answer.tag
     }
 
     pub(crate) fn signal(&self, signal: &str) {

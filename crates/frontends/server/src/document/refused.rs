@@ -69,6 +69,6 @@ pub(crate) struct RefusedFull;
 
 impl IntoResponses for RefusedFull {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        refused([("507", "the disk is full")])
+        refused([("507", "the disk is full, or the cluster's quota is used up")])
     }
 }

@@ -69,6 +69,7 @@ async fn converse(
 ) -> std::io::Result<()> {
     let mut life = port.app.life.subscribe();
     let mut stops = pin!(life.wait_for(|life| *life > Life::Running));
+    let mut answered = None;
     loop {
         if session.input.is_empty() && session.input.capacity() > 4 * READ_LEN {
             session.input = bytes::BytesMut::new();
@@ -102,6 +103,7 @@ async fn converse(
                 // client with many connections is so woken for many answers, and not for each.
                 tokio::task::yield_now().await;
                 stream.write_all(session.answers.as_slice()).await?;
+                answered = Some(Instant::now());
                 port.metrics.answered(&session.answers, began.elapsed());
                 session.answers.clear();
             }
@@ -121,8 +123,14 @@ async fn converse(
     }
     stream.shutdown().await?;
     // Closing with something unread would take the last answer back.
-    let _ = timeout(FAREWELL_TIME, discard_rest(&mut stream)).await;
+    let _ = timeout(still_to_hear(answered, Instant::now()), discard_rest(&mut stream)).await;
     Ok(())
+}
+
+/// How long a client is waited for that was sent its last answer at `answered`. Who was not sent any, or some time ago, as the
+/// idle ones were when the server stops, has had its time.
+fn still_to_hear(answered: Option<Instant>, now: Instant) -> Duration {
+    answered.map_or(Duration::ZERO, |answered| FAREWELL_TIME.saturating_sub(now - answered))
 }
 
 /// Lets the session run where its next command belongs. None, if that panicked.
@@ -145,3 +153,19 @@ async fn elsewhere(
 
 /// What a client is told for which there is no room.
 pub(crate) const FAREWELL: &[u8] = b"-ERR max number of clients reached\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_answered_some_time_ago_is_not_waited_for() {
+        let now = Instant::now();
+        let answered = |before: Duration| still_to_hear(Some(now), now + before);
+        assert_eq!(answered(Duration::ZERO), FAREWELL_TIME);
+        assert_eq!(answered(FAREWELL_TIME / 4), FAREWELL_TIME * 3 / 4);
+        assert_eq!(answered(FAREWELL_TIME), Duration::ZERO);
+        assert_eq!(answered(FAREWELL_TIME * 60), Duration::ZERO, "idle for a minute");
+        assert_eq!(still_to_hear(None, now), Duration::ZERO, "it has never asked for anything");
+    }
+}

@@ -98,7 +98,8 @@ pub(crate) async fn sync(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     let watchers = app.options.max_watchers - app.watchers.available_permits();
     let lag = app.engine().as_follow().map(logladder_engine::Follow::lag);
-    match app.metrics.text(watchers, app.failure().is_some(), lag.as_ref()) {
+    let is_failing = app.failure().await.is_some();
+    match app.metrics.text(watchers, is_failing, lag.as_ref()) {
         Ok(text) => {
             Ok(with_type(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text))
         }
@@ -131,11 +132,12 @@ pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Response {
     json(StatusCode::OK, &HealthBody { status: "ok", cluster, follower: lag_in_short(app.engine()) })
 }
 
-/// Whether it should get requests: it is not shutting down, and its last write did not fail.
+/// Whether it should get requests: it is not shutting down, its last write did not fail, and its store is where it was
+/// opened, or is the cluster that was opened; a copy is whole, and no damage was found in it.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "server",
     responses((status = 200, description = "it should", body = HealthBody), RefusedRequest))]
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
-    match app.trouble() {
+    match app.trouble().await {
         None => Ok(json(StatusCode::OK, &HealthBody { status: "ready", cluster: None, follower: None })),
         Some(trouble) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, trouble)),
     }

@@ -168,6 +168,17 @@ impl Server {
         std::fs::create_dir(&self.dir).unwrap();
     }
 
+    /// Starts it again as the only member of a cluster with another number, at the same address.
+    pub(crate) fn start_again_as_another_cluster(&mut self) {
+        for argument in &mut self.command {
+            if argument.starts_with("--initial-cluster-token=") {
+                argument.push_str("-another");
+            }
+        }
+        self.start_again();
+        self.wait();
+    }
+
     /// Lets it do nothing, without anybody being told.
     pub(crate) fn pause(&self) {
         kill_process(self.id, Signal::STOP).unwrap();
