@@ -114,6 +114,7 @@ mod merge;
 mod options;
 mod read;
 mod recover;
+mod seen;
 mod snapshot;
 mod store;
 mod table;
