@@ -8,16 +8,16 @@
 //! cargo bench -p logladder-rivals -- --help                      the flags
 //! ```
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use clap::Parser;
 use logladder_bench::tables::Look;
 use logladder_bench::{Runner, figures};
-use logladder_rivals::{Entrant, Flags, Launcher, Schedule, show};
+use logladder_rivals::{Entrant, Flags, Launcher, Said, Schedule, show};
 
 /// This program with an allocator that counts.
 const COUNTING: &str = env!("CARGO_BIN_EXE_logladder-rivals-counted");
@@ -35,9 +35,9 @@ fn main() -> Result<ExitCode> {
     }
     let started = Instant::now();
     let mut said = Said::default();
-    said.line("start", &format!("at most {} of measuring, if all is slow", minutes(schedule.budget())));
+    said.line("start", &format!("at most {} of measuring, if all is slow", Said::minutes(schedule.budget())));
     let results = schedule.run(&launcher, &runner, &mut |step, what| {
-        said.line(step, &format!("{:>6} · {step} · {what}", minutes(started.elapsed())));
+        said.line(step, &format!("{:>6} · {step} · {what}", Said::minutes(started.elapsed())));
     });
     said.line("end", &format!("{} in all\n", figures::duration(started.elapsed())));
 
@@ -49,30 +49,4 @@ fn main() -> Result<ExitCode> {
     results.save(&path)?;
     writeln!(out, "{}", path.display())?;
     Ok(if results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Minutes and seconds: `3:07`.
-fn minutes(duration: Duration) -> String {
-    format!("{}:{:02}", duration.as_secs() / 60, duration.as_secs() % 60)
-}
-
-/// Progress on the standard error: one line that changes on a terminal, a line for each step in a file.
-#[derive(Default)]
-struct Said {
-    step: String,
-}
-
-impl Said {
-    fn line(&mut self, step: &str, text: &str) {
-        let mut err = io::stderr().lock();
-        // Progress that cannot be shown is no reason to stop.
-        let _ = if err.is_terminal() {
-            write!(err, "\r\x1b[K{text}").and_then(|()| err.flush())
-        } else if step == self.step && !text.contains("FAILED") {
-            Ok(())
-        } else {
-            writeln!(err, "{text}")
-        };
-        step.clone_into(&mut self.step);
-    }
 }

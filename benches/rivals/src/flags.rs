@@ -109,7 +109,7 @@ impl Flags {
     }
 }
 
-fn entrant(name: &str) -> Result<Entrant, String> {
+pub(crate) fn entrant(name: &str) -> Result<Entrant, String> {
     Entrant::find(name).ok_or_else(|| {
         let known: Vec<_> = Entrant::all().map(Entrant::name).collect();
         let hint = if name == "rocksdb" { "; rocksdb needs `--features rocksdb`" } else { "" };

@@ -17,6 +17,7 @@
 //!
 //! - [`rivals`] is a file for each engine: what is called, at which stated durability, and why.
 //! - [`raw`] is what the machine allows at best, behind the same trait.
+//! - [`scans`] is a benchmark of its own: `sorted-log` beside the engines that keep keys in order.
 //! - `--targets` measures what is asked of `hash-log`, and puts it beside the best rival in one table.
 //! - [`entrant`] gathers these and the stages of the ladder by name.
 //!
@@ -40,7 +41,9 @@ pub mod raw;
 pub mod results;
 pub mod rivals;
 mod run;
+mod said;
 mod scale;
+pub mod scans;
 mod schedule;
 mod session;
 mod sheets;
@@ -54,4 +57,5 @@ pub use flags::{Flags, Part};
 pub use measure::Measure;
 pub use process::{Launcher, worker_entry};
 pub use results::Results;
+pub use said::Said;
 pub use schedule::Schedule;

@@ -18,6 +18,18 @@ pub(crate) struct Median {
     pub(crate) cut_off: bool,
 }
 
+impl Median {
+    /// That of the rates of some rounds.
+    pub(crate) fn of(rates: Vec<f64>, cut_off: bool) -> Self {
+        let lowest = rates.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = rates.iter().copied().fold(0.0, f64::max);
+        let rounds = rates.len();
+        let per_second = median(rates);
+        let spread = || (highest - lowest) / 2.0 / per_second.max(1e-9) * 100.0;
+        Self { per_second, spread_percent: (rounds > 1).then(spread), cut_off }
+    }
+}
+
 /// One engine's medians.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
@@ -218,17 +230,8 @@ pub(crate) fn median(mut numbers: Vec<f64>) -> f64 {
 }
 
 fn median_of(figures: &[&Figure]) -> Median {
-    let rates: Vec<f64> = figures.iter().map(|figure| figure.per_second).collect();
-    let lowest = rates.iter().copied().fold(f64::INFINITY, f64::min);
-    let highest = rates.iter().copied().fold(0.0, f64::max);
-    let rounds = rates.len();
-    let per_second = median(rates);
-    let spread = || (highest - lowest) / 2.0 / per_second.max(1e-9) * 100.0;
-    Median {
-        per_second,
-        spread_percent: (rounds > 1).then(spread),
-        cut_off: figures.iter().any(|figure| figure.cut_off),
-    }
+    let rates = figures.iter().map(|figure| figure.per_second).collect();
+    Median::of(rates, figures.iter().any(|figure| figure.cut_off))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::entrant::Entrant;
 use crate::kill::Kill;
 use crate::latency::{Latency, Tail};
 use crate::scale::{Filled, Opened, Scale};
+use crate::scans::{self, Scanned};
 use crate::session::{Session, Timed};
 use crate::space::{Occupied, Space};
 
@@ -47,6 +48,7 @@ pub(crate) enum Job {
         scale: Scale,
         filled: u64,
     },
+    Scan(scans::Session),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +77,7 @@ pub(crate) enum Outcome {
     Tails(Vec<Tail>),
     Filled(Filled),
     Opened(Opened),
+    Scanned(Scanned),
 }
 
 /// Starts workers.
@@ -220,6 +223,7 @@ impl Job {
             Self::Space(space) => space.budget(),
             Self::Latency(latency) => latency.budget(),
             Self::FillAndIdle(scale) | Self::Reopen { scale, .. } => scale.budget(),
+            Self::Scan(session) => session.limit(),
         }
     }
 }
@@ -268,6 +272,10 @@ fn serve(heap: Option<&'static Heap>) -> Result<Outcome, Failure> {
             idle(Outcome::Filled(filled))
         }
         Job::Reopen { scale, filled } => scale.reopen(&contestant, &folder, filled).map(Outcome::Opened),
+        Job::Scan(session) => {
+            let contestant = scans::contestant(entrant, session.budget);
+            session.run(&contestant, &folder, &mut doing).map(Outcome::Scanned)
+        }
     }
 }
 

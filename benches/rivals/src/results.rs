@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use logladder_bench::figures::count;
 use logladder_bench::{Failure, Machine, Report, reports_folder, save};
-use logladder_engine::Durability;
+use logladder_engine::{Durability, SyncPolicy};
 use serde::{Serialize, Serializer};
 
-use crate::entrant::Side;
+use crate::entrant::{Entrant, Side};
 use crate::latency::Tail;
 use crate::measure::Measure;
 use crate::rivals::RIVALS;
@@ -90,6 +90,23 @@ pub struct Of {
     pub durability: Durability,
 }
 
+impl Of {
+    /// An entrant under this policy.
+    pub(crate) fn of(entrant: Entrant, sync: SyncPolicy) -> Self {
+        Self {
+            engine: entrant.name(),
+            side: entrant.side(),
+            opened_with: entrant.opened_with(sync),
+            durability: entrant.durability(sync),
+        }
+    }
+
+    /// An entrant whose writes are not synced one by one.
+    pub(crate) fn relaxed(entrant: Entrant) -> Self {
+        Self::of(entrant, SyncPolicy::Never)
+    }
+}
+
 /// What a killed process left.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -158,7 +175,7 @@ fn has_no_runs(report: &Report) -> bool {
 
 /// Seconds as people say them: `19 min 4 s`.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no run takes 2^53 s")]
-fn minutes(seconds: f64) -> String {
+pub(crate) fn minutes(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min {} s", seconds / 60, seconds % 60) }
 }

@@ -155,16 +155,10 @@ impl Step {
 }
 
 fn of(entrant: Entrant, synced: bool) -> Of {
-    let sync = if synced { SyncPolicy::Always } else { SyncPolicy::Never };
-    Of {
-        engine: entrant.name(),
-        side: entrant.side(),
-        opened_with: entrant.opened_with(sync),
-        durability: entrant.durability(sync),
-    }
+    Of::of(entrant, if synced { SyncPolicy::Always } else { SyncPolicy::Never })
 }
 
 /// A worker answered another question than it was asked.
-fn unexpected(entrant: Entrant) -> Failure {
+pub(crate) fn unexpected(entrant: Entrant) -> Failure {
     Failure::Worker { engine: entrant.name().to_owned(), what: "answered something else".to_owned() }
 }

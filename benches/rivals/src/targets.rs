@@ -24,7 +24,7 @@ const LONG_READ: &str = "heed-long-read";
 
 /// What is asked of a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Target {
+pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
     /// Nothing: the row is there to be seen.
@@ -32,7 +32,7 @@ enum Target {
 }
 
 impl Target {
-    fn is_met_by(self, number: f64) -> Option<bool> {
+    pub(crate) fn is_met_by(self, number: f64) -> Option<bool> {
         match self {
             Self::AtLeast(least) => Some(number >= least),
             Self::AtMost(most) => Some(number <= most),
@@ -40,7 +40,7 @@ impl Target {
         }
     }
 
-    fn times(self) -> String {
+    pub(crate) fn times(self) -> String {
         match self {
             Self::AtLeast(least) => format!("≥ {least}×"),
             Self::AtMost(most) => format!("≤ {most}×"),
@@ -50,19 +50,19 @@ impl Target {
 }
 
 /// A row under way: what is compared, and what is said of it.
-struct Line {
-    workload: String,
-    ours: String,
-    beside: String,
-    theirs: String,
-    survives: String,
-    ratio: Option<f64>,
-    target: String,
-    met: Option<bool>,
+pub(crate) struct Line {
+    pub(crate) workload: String,
+    pub(crate) ours: String,
+    pub(crate) beside: String,
+    pub(crate) theirs: String,
+    pub(crate) survives: String,
+    pub(crate) ratio: Option<f64>,
+    pub(crate) target: String,
+    pub(crate) met: Option<bool>,
 }
 
 impl Line {
-    fn new(workload: impl Into<String>, target: impl Into<String>) -> Self {
+    pub(crate) fn new(workload: impl Into<String>, target: impl Into<String>) -> Self {
         let none = || NONE.to_owned();
         Self {
             workload: workload.into(),
@@ -76,24 +76,24 @@ impl Line {
         }
     }
 
-    fn is_measured(&self) -> bool {
+    pub(crate) fn is_measured(&self) -> bool {
         self.ours != "not measured"
     }
 
-    fn beside(mut self, of: &Of, theirs: String) -> Self {
+    pub(crate) fn beside(mut self, of: &Of, theirs: String) -> Self {
         (self.beside, self.theirs) = (of.engine.to_owned(), theirs);
         survives(of.durability).clone_into(&mut self.survives);
         self
     }
 
     /// The ratio decides.
-    fn judged(mut self, ours: f64, theirs: f64, target: Target) -> Self {
+    pub(crate) fn judged(mut self, ours: f64, theirs: f64, target: Target) -> Self {
         let ratio = ours / theirs.max(1e-9);
         (self.ratio, self.met) = (Some(ratio), target.is_met_by(ratio));
         self
     }
 
-    fn cells(self) -> Vec<String> {
+    pub(crate) fn cells(self) -> Vec<String> {
         let verdict = match self.met {
             Some(true) => "met",
             Some(false) => "missed",

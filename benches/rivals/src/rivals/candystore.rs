@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use candystore::{CandyStore, Config};
 use logladder_engine::{Durability, Engine, Result, Stats, SyncPolicy, limits};
 
-use super::{Opened, copied, is_synced, refused};
+use super::{Budget, Opened, copied, is_synced, refused};
 
 pub(super) const RELAXED: Opened = Opened::new("default", Durability::ProcessCrash);
 pub(super) const SYNCED: Opened = Opened::new("flush after each write", Durability::PowerLoss);
 
-pub(super) fn open(dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+pub(super) fn open(dir: &Path, sync: SyncPolicy, _: Option<Budget>) -> Result<Box<dyn Engine>> {
     let store = CandyStore::open(dir, Config::default()).map_err(refused("open", dir))?;
     Ok(Box::new(Candy { store, synced: is_synced(sync), dir: dir.to_path_buf() }))
 }

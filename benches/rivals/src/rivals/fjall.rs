@@ -1,6 +1,7 @@
 //! `fjall`: a log-structured merge tree in Rust: a journal, memtables, sorted tables.
 //!
-//! A set is `Keyspace::insert`, a get `Keyspace::get`, whose slice is copied into the caller's buffer.
+//! A set is `Keyspace::insert`, a get `Keyspace::get`, whose slice is copied into the caller's buffer, a scan
+//! `Keyspace::range`.
 //!
 //! - *Relaxed*: the default. Each insert hands its journal record to the kernel (`PersistMode::Buffer`) before
 //!   it returns: [`Durability::ProcessCrash`].
@@ -10,18 +11,27 @@
 use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use logladder_engine::{Durability, Engine, Result, Stats, SyncPolicy, limits};
+use logladder_engine::{
+    Direction, Durability, Engine, KeyRange, Ordered, Result, Stats, SyncPolicy, Visit, limits,
+};
 
-use super::{Opened, copied, is_synced, refused};
+use super::{Budget, Opened, copied, go_through, is_inverted, is_synced, refused};
 
 pub(super) const RELAXED: Opened = Opened::new("default (PersistMode::Buffer)", Durability::ProcessCrash);
 pub(super) const SYNCED: Opened = Opened::new("persist(SyncAll) after each write", Durability::PowerLoss);
 
-pub(super) fn open(dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
-    let database = Database::builder(dir).open().map_err(refused("open", dir))?;
-    let keyspace = database
-        .keyspace("entries", KeyspaceCreateOptions::default)
-        .map_err(refused("make a keyspace in", dir))?;
+pub(super) fn open(dir: &Path, sync: SyncPolicy, budget: Option<Budget>) -> Result<Box<dyn Engine>> {
+    let builder = Database::builder(dir);
+    let builder = match budget {
+        Some(budget) => builder.cache_size(budget.cache),
+        None => builder,
+    };
+    let database = builder.open().map_err(refused("open", dir))?;
+    let options = || match budget {
+        Some(budget) => KeyspaceCreateOptions::default().max_memtable_size(budget.write_buffer),
+        None => KeyspaceCreateOptions::default(),
+    };
+    let keyspace = database.keyspace("entries", options).map_err(refused("make a keyspace in", dir))?;
     Ok(Box::new(Fjall { database, keyspace, synced: is_synced(sync), dir: dir.to_path_buf() }))
 }
 
@@ -85,5 +95,23 @@ impl Engine for Fjall {
         let mut stats = Stats::default();
         stats.live_keys = self.keyspace.len().map_err(refused("count the keys of", &self.dir))? as u64;
         Ok(stats)
+    }
+
+    fn as_ordered(&self) -> Option<&dyn Ordered> {
+        Some(self)
+    }
+}
+
+impl Ordered for Fjall {
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        if is_inverted(range) {
+            return Ok(());
+        }
+        let rows = self.keyspace.range::<&[u8], _>(range);
+        let shown = go_through(rows, direction, |row| {
+            let (key, value) = row.into_inner()?;
+            Ok::<_, fjall::Error>(visit(&key, &value))
+        });
+        shown.map_err(refused("scan", &self.dir))
     }
 }

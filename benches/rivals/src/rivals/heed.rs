@@ -22,9 +22,11 @@ use heed::types::Bytes;
 use heed::{
     AnyTls, CommitOrAbort, Database, Env, EnvFlags, EnvOpenOptions, RoTxn, TlsUsage, WithTls, WithoutTls,
 };
-use logladder_engine::{Durability, Engine, Error, Result, Stats, SyncPolicy, limits};
+use logladder_engine::{
+    Direction, Durability, Engine, Error, KeyRange, Ordered, Result, Stats, SyncPolicy, Visit, limits,
+};
 
-use super::{Opened, copied, is_synced, refused};
+use super::{Budget, Opened, copied, is_inverted, is_synced, refused};
 
 pub(super) const RELAXED: Opened = Opened::new("NO_SYNC, WRITE_MAP", Durability::ProcessCrash);
 pub(super) const SYNCED: Opened = Opened::new("default", Durability::PowerLoss);
@@ -35,11 +37,16 @@ pub(super) const LONG_READ: Opened =
 /// what is used.
 const MAP_BYTES: usize = 64 << 30;
 
-pub(super) fn open(dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+/// The memory that it takes is the kernel's cache of the mapped file.
+pub(super) fn open(dir: &Path, sync: SyncPolicy, _: Option<Budget>) -> Result<Box<dyn Engine>> {
     Ok(Box::new(Heed::<WithTls>::open(EnvOpenOptions::new(), dir, sync)?))
 }
 
-pub(super) fn open_for_a_long_read(dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+pub(super) fn open_for_a_long_read(
+    dir: &Path,
+    sync: SyncPolicy,
+    _: Option<Budget>,
+) -> Result<Box<dyn Engine>> {
     let options = EnvOpenOptions::new().read_txn_without_tls();
     Ok(Box::new(LongRead { open: Mutex::new(None), store: Heed::open(options, dir, sync)? }))
 }
@@ -85,6 +92,33 @@ impl<T: TlsUsage> Heed<T> {
     fn read(&self, transaction: &RoTxn<'_>, key: &[u8], value: &mut Vec<u8>) -> heed::Result<bool> {
         Ok(copied(self.find(transaction, key)?, value))
     }
+
+    fn show(
+        &self,
+        transaction: &RoTxn<'_>,
+        range: KeyRange<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> heed::Result<()> {
+        match direction {
+            Direction::Forward => until_break(self.database.range(transaction, &range)?, visit),
+            Direction::Backward => until_break(self.database.rev_range(transaction, &range)?, visit),
+        }
+    }
+}
+
+/// Shows rows where they lie in the map.
+fn until_break<'t>(
+    rows: impl Iterator<Item = heed::Result<(&'t [u8], &'t [u8])>>,
+    visit: &mut Visit<'_>,
+) -> heed::Result<()> {
+    for row in rows {
+        let (key, value) = row?;
+        if visit(key, value).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl<T: TlsUsage> Engine for Heed<T>
@@ -149,6 +183,25 @@ where
         let count = || self.database.len(&*self.env.read_txn()?);
         stats.live_keys = count().map_err(refused("count the keys of", &self.dir))?;
         Ok(stats)
+    }
+
+    fn as_ordered(&self) -> Option<&dyn Ordered> {
+        Some(self)
+    }
+}
+
+impl<T: TlsUsage> Ordered for Heed<T>
+where
+    for<'e> RoTxn<'e, T>: Deref<Target = RoTxn<'e, AnyTls>>,
+{
+    /// In a read transaction of its own.
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        if is_inverted(range) {
+            return Ok(());
+        }
+        let shown =
+            self.env.read_txn().and_then(|transaction| self.show(&transaction, range, direction, visit));
+        shown.map_err(refused("scan", &self.dir))
     }
 }
 

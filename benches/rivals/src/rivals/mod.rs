@@ -19,9 +19,11 @@ mod sled;
 
 use std::error;
 use std::io;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
-use logladder_engine::{Durability, Engine, Error, Result, SyncPolicy};
+use logladder_engine::{Direction, Durability, Engine, Error, KeyRange, Result, SyncPolicy};
+use serde::{Deserialize, Serialize};
 
 /// Another project's engine.
 #[derive(Debug)]
@@ -38,7 +40,18 @@ pub struct Rival {
     /// Whether it is called as no application would call it all the time. Then it stands beside the others for
     /// gets alone, and is not ranked.
     pub aside: bool,
-    open: fn(&Path, SyncPolicy) -> Result<Box<dyn Engine>>,
+    open: fn(&Path, SyncPolicy, Option<Budget>) -> Result<Box<dyn Engine>>,
+}
+
+/// The memory that an engine may take for itself, in bytes. It is told to those that can be told; without it, each takes what
+/// it takes by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Budget {
+    /// What is written last and is not in a sorted file yet, of an engine that has such a thing.
+    pub write_buffer: u64,
+    /// Copies of what lies in files, of an engine that keeps any. One that maps its files has the kernel's.
+    pub cache: u64,
 }
 
 /// One way to open and call an engine.
@@ -125,7 +138,16 @@ impl Rival {
     ///
     /// [`Error::Io`] with what the engine says.
     pub fn open(&self, dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
-        (self.open)(dir, sync)
+        (self.open)(dir, sync, None)
+    }
+
+    /// As [`open`](Self::open), with so much memory.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_within(&self, dir: &Path, sync: SyncPolicy, budget: Budget) -> Result<Box<dyn Engine>> {
+        (self.open)(dir, sync, Some(budget))
     }
 
     /// How it is opened and called under this policy.
@@ -171,8 +193,39 @@ fn copied(found: Option<impl AsRef<[u8]>>, value: &mut Vec<u8>) -> bool {
     hit
 }
 
+/// Goes through rows from the end that the direction begins at, until `show` breaks.
+fn go_through<T, E>(
+    mut rows: impl DoubleEndedIterator<Item = T>,
+    direction: Direction,
+    mut show: impl FnMut(T) -> std::result::Result<ControlFlow<()>, E>,
+) -> std::result::Result<(), E> {
+    let mut next = || match direction {
+        Direction::Forward => rows.next(),
+        Direction::Backward => rows.next_back(),
+    };
+    while let Some(row) = next() {
+        if show(row)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a range ends before it begins. Some engines have no answer to that but a panic.
+fn is_inverted(range: KeyRange<'_>) -> bool {
+    match range {
+        (Bound::Excluded(start), Bound::Excluded(end)) => start >= end,
+        (Bound::Included(start) | Bound::Excluded(start), Bound::Included(end) | Bound::Excluded(end)) => {
+            start > end
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -205,6 +258,59 @@ mod tests {
                 assert_eq!(store.stats().unwrap().live_keys, 1, "{}", rival.name);
             }
         }
+    }
+
+    #[test]
+    fn each_rival_that_has_an_order_shows_every_range_both_ways_as_a_map_does() {
+        let text = |number: u32| format!("{number:04}").into_bytes();
+        let budget = Budget { write_buffer: 8 << 20, cache: 8 << 20 };
+        let map: BTreeMap<Vec<u8>, Vec<u8>> =
+            (0..300).map(|number| (text(2 * number), vec![b'v'; number as usize])).collect();
+        let (start, end) = (text(101), text(400));
+        let [start, end] = [start.as_slice(), end.as_slice()];
+        let ranges: [KeyRange<'_>; 6] = [
+            (Bound::Unbounded, Bound::Unbounded),
+            (Bound::Included(start), Bound::Unbounded),
+            (Bound::Included(start), Bound::Excluded(end)),
+            (Bound::Excluded(start), Bound::Included(end)),
+            (Bound::Unbounded, Bound::Excluded(start)),
+            (Bound::Excluded(end), Bound::Excluded(end)),
+        ];
+        let mut ordered_rivals = 0;
+        for rival in RIVALS {
+            let folder = tempfile::tempdir().unwrap();
+            let dir = folder.path().join("new");
+            let store = rival.open_within(&dir, SyncPolicy::Never, budget).unwrap();
+            let Some(ordered) = store.as_ordered() else { continue };
+            ordered_rivals += 1;
+            map.iter().for_each(|(key, value)| store.set(key, value).unwrap());
+            for range in ranges {
+                let mut expected: Vec<(Vec<u8>, Vec<u8>)> =
+                    if is_inverted(range) { Vec::new() } else { pairs(map.range::<[u8], _>(range)) };
+                for direction in [Direction::Forward, Direction::Backward] {
+                    let mut shown = Vec::new();
+                    let mut visit = |key: &[u8], value: &[u8]| {
+                        shown.push((key.to_vec(), value.to_vec()));
+                        ControlFlow::Continue(())
+                    };
+                    ordered.scan(range, direction, &mut visit).unwrap();
+                    assert_eq!(shown, expected, "{}: {range:?} {direction:?}", rival.name);
+                    expected.reverse();
+                }
+            }
+            let mut seen = 0;
+            let mut thrice = |_: &[u8], _: &[u8]| {
+                seen += 1;
+                if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            ordered.scan(ranges[0], Direction::Forward, &mut thrice).unwrap();
+            assert_eq!(seen, 3, "{}", rival.name);
+        }
+        assert!(ordered_rivals >= 3);
+    }
+
+    fn pairs<'p>(rows: impl Iterator<Item = (&'p Vec<u8>, &'p Vec<u8>)>) -> Vec<(Vec<u8>, Vec<u8>)> {
+        rows.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     #[test]

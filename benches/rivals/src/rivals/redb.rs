@@ -12,19 +12,25 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use logladder_engine::{Durability, Engine, Result, Stats, SyncPolicy, limits};
+use logladder_engine::{
+    Direction, Durability, Engine, KeyRange, Ordered, Result, Stats, SyncPolicy, Visit, limits,
+};
 use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 
-use super::{Opened, is_synced, refused};
+use super::{Budget, Opened, go_through, is_inverted, is_synced, refused};
 
 pub(super) const RELAXED: Opened = Opened::new("Durability::None", Durability::OnSync);
 pub(super) const SYNCED: Opened = Opened::new("Durability::Immediate", Durability::PowerLoss);
 
 const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("entries");
 
-pub(super) fn open(dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+pub(super) fn open(dir: &Path, sync: SyncPolicy, budget: Option<Budget>) -> Result<Box<dyn Engine>> {
     fs::create_dir_all(dir).map_err(refused("make the folder", dir))?;
-    let database = Database::create(dir.join("redb")).map_err(refused("open", dir))?;
+    let mut builder = Database::builder();
+    if let Some(budget) = budget {
+        builder.set_cache_size(usize::try_from(budget.cache).unwrap_or(usize::MAX));
+    }
+    let database = builder.create(dir.join("redb")).map_err(refused("open", dir))?;
     let store = Redb { database, synced: is_synced(sync), dir: dir.to_path_buf() };
     // A get does not make the table; so it is there from the start.
     let make_table = || -> std::result::Result<(), redb::Error> {
@@ -60,6 +66,19 @@ impl Redb {
         let table = self.database.begin_read()?.open_table(TABLE)?;
         let found = table.get(key)?;
         Ok(found.map(|found| read(found.value())).is_some())
+    }
+
+    fn show(
+        &self,
+        range: KeyRange<'_>,
+        direction: Direction,
+        visit: &mut Visit<'_>,
+    ) -> std::result::Result<(), redb::Error> {
+        let table = self.database.begin_read()?.open_table(TABLE)?;
+        go_through(table.range::<&[u8]>(range)?, direction, |row| {
+            let (key, value) = row?;
+            Ok(visit(key.value(), value.value()))
+        })
     }
 
     fn count(&self) -> std::result::Result<u64, redb::Error> {
@@ -114,5 +133,19 @@ impl Engine for Redb {
         let mut stats = Stats::default();
         stats.live_keys = self.count().map_err(refused("count the keys of", &self.dir))?;
         Ok(stats)
+    }
+
+    fn as_ordered(&self) -> Option<&dyn Ordered> {
+        Some(self)
+    }
+}
+
+impl Ordered for Redb {
+    /// In the pages, in a read transaction of its own.
+    fn scan(&self, range: KeyRange<'_>, direction: Direction, visit: &mut Visit<'_>) -> Result<()> {
+        if is_inverted(range) {
+            return Ok(());
+        }
+        self.show(range, direction, visit).map_err(refused("scan", &self.dir))
     }
 }

@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use logladder_engine::{Durability, Engine, Result, Stats, SyncPolicy, limits};
 use sled::Db;
 
-use super::{Opened, copied, is_synced, refused};
+use super::{Budget, Opened, copied, is_synced, refused};
 
 pub(super) const RELAXED: Opened = Opened::new("default (flushes every 500 ms)", Durability::Eventual);
 pub(super) const SYNCED: Opened =
     Opened::new("flush after each write (sync_file_range)", Durability::ProcessCrash);
 
-pub(super) fn open(dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
+pub(super) fn open(dir: &Path, sync: SyncPolicy, _: Option<Budget>) -> Result<Box<dyn Engine>> {
     let db = sled::open(dir).map_err(refused("open", dir))?;
     Ok(Box::new(Sled { db, synced: is_synced(sync), dir: dir.to_path_buf() }))
 }

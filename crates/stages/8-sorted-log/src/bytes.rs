@@ -25,6 +25,21 @@ pub(crate) fn index(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
+/// How many bytes [`head`] looks at.
+pub(crate) const HEAD_LEN: usize = 16;
+
+/// The first bytes of a key as a number, with zeros behind a key that is shorter. Of two keys the one with the smaller number
+/// comes first; where the numbers are the same, the keys themselves have to be compared.
+#[inline]
+pub(crate) fn head(key: &[u8]) -> u128 {
+    if let Some(first) = key.first_chunk::<HEAD_LEN>() {
+        return u128::from_be_bytes(*first);
+    }
+    let mut bytes = [0; HEAD_LEN];
+    bytes[..key.len()].copy_from_slice(key);
+    u128::from_be_bytes(bytes)
+}
+
 /// Reads from the front of some bytes. Every answer is `None` once they are used up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'b> {
@@ -124,6 +139,17 @@ mod tests {
             assert!(reader.is_empty());
             assert_eq!(Reader::new(&bytes[..bytes.len() - 1]).varint(), None, "cut short");
         }
+    }
+
+    #[test]
+    fn keys_stand_in_the_order_of_their_heads_unless_those_are_the_same() {
+        let keys: [&[u8]; 8] =
+            [b"", b"\0", b"\0\0", b"a", b"a\0", b"aa", b"aaaaaaaaaaaaaaaa", b"aaaaaaaaaaaaaaaab"];
+        for (one, other) in keys.iter().flat_map(|one| keys.iter().map(move |other| (one, other))) {
+            let by_head = head(one).cmp(&head(other));
+            assert!(by_head.is_eq() || by_head == one.cmp(other), "{one:?} {other:?}");
+        }
+        assert_ne!(head(b"a"), head(b"aa"));
     }
 
     #[test]

@@ -116,6 +116,7 @@ mod options;
 mod outside;
 mod read;
 mod recover;
+mod seen;
 mod snapshot;
 mod store;
 mod table;

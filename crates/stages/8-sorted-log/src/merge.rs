@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use logladder_engine::{Direction, Result};
 
+use crate::bytes::head;
 use crate::memtable::MemoryCursor;
 use crate::table::cursor::RunCursor;
 
@@ -49,29 +50,41 @@ pub(crate) struct Merge<'s> {
     sources: Vec<Source<'s>>,
     /// The sources that are not used up, by the key that each is at and then by age. There are few, and the first
     /// mostly stays the first: to put it in its place again takes one comparison then.
-    order: Vec<usize>,
+    order: Vec<Place>,
+    /// Whether the second is at the same key as the first.
+    is_tied: bool,
     direction: Direction,
+}
+
+/// A source, and where it is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    source: usize,
+    /// The [head] of the key that it is at: most comparisons end with it.
+    head: u128,
 }
 
 impl<'s> Merge<'s> {
     pub(crate) fn new(sources: Vec<Source<'s>>, direction: Direction) -> Self {
-        let mut merge = Self { order: Vec::with_capacity(sources.len()), sources, direction };
+        let order = Vec::with_capacity(sources.len());
+        let mut merge = Self { order, sources, is_tied: false, direction };
         for source in (0..merge.sources.len()).rev() {
-            merge.put_in_order(source);
+            merge.put_in_order(source, 0);
         }
+        merge.look_for_tie();
         merge
     }
 
     /// The key that it is at; `None` at the end.
     #[inline]
     pub(crate) fn key(&self) -> Option<&[u8]> {
-        self.order.first().and_then(|&first| self.sources[first].key())
+        self.order.first().and_then(|first| self.sources[first.source].key())
     }
 
     /// The newest value of that key; `None` if it was deleted.
     #[inline]
     pub(crate) fn value(&self) -> Option<&[u8]> {
-        self.order.first().and_then(|&first| self.sources[first].value())
+        self.order.first().and_then(|first| self.sources[first.source].value())
     }
 
     /// Goes on to the next key.
@@ -81,37 +94,103 @@ impl<'s> Merge<'s> {
     /// A block is damaged.
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<()> {
-        let Some(&first) = self.order.first() else { return Ok(()) };
-        // Older sources that are at the same key stand right behind the newest.
-        while self.order.len() > 1 && self.sources[self.order[1]].key() == self.sources[first].key() {
-            let older = self.order.remove(1);
+        while self.is_tied {
+            // Older sources that are at the same key stand right behind the newest.
+            let older = self.order.remove(1).source;
             self.sources[older].advance()?;
-            self.put_in_order(older);
             // It may be at a key that comes before every other now, but never before the first's.
+            self.put_in_order(older, 1);
+            self.look_for_tie();
         }
-        self.sources[first].advance()?;
-        if self.order.len() > 1 || self.sources[first].key().is_none() {
+        let Some(first) = self.order.first_mut() else { return Ok(()) };
+        let source = first.source;
+        self.sources[source].advance()?;
+        let is_still_first = match self.sources[source].key() {
+            Some(key) => {
+                first.head = head(key);
+                let first = *first;
+                self.order.get(1).is_none_or(|&next| self.compare(first, next) == Ordering::Less)
+            }
+            None => false,
+        };
+        if !is_still_first {
             self.order.remove(0);
-            self.put_in_order(first);
+            self.put_in_order(source, 0);
+            self.look_for_tie();
         }
         Ok(())
     }
 
-    /// Puts a source where its key belongs, or nowhere if it is used up.
+    /// Puts a source where its key belongs among those behind the first `from`, or nowhere if it is used up.
     #[inline]
-    fn put_in_order(&mut self, source: usize) {
-        if self.sources[source].key().is_none() {
-            return;
-        }
-        let place = self.order.iter().position(|&other| self.compare(source, other) == Ordering::Less);
-        self.order.insert(place.unwrap_or(self.order.len()), source);
+    fn put_in_order(&mut self, source: usize, from: usize) {
+        let Some(key) = self.sources[source].key() else { return };
+        let place = Place { source, head: head(key) };
+        let comes_before = |other: &Place| {
+            self.compare(place, *other).then_with(|| place.source.cmp(&other.source)) == Ordering::Less
+        };
+        let behind = self.order[from..].iter().position(comes_before);
+        self.order.insert(behind.map_or(self.order.len(), |behind| from + behind), place);
     }
 
-    /// Which of two sources comes first.
+    fn look_for_tie(&mut self) {
+        self.is_tied = match self.order[..] {
+            [first, second, ..] => self.compare(first, second) == Ordering::Equal,
+            _ => false,
+        };
+    }
+
+    /// Which of two sources is at the key that comes first.
     #[inline]
-    fn compare(&self, one: usize, other: usize) -> Ordering {
-        let by_key = self.sources[one].key().cmp(&self.sources[other].key());
-        let by_key = if self.direction == Direction::Forward { by_key } else { by_key.reverse() };
-        by_key.then(one.cmp(&other))
+    fn compare(&self, one: Place, other: Place) -> Ordering {
+        let keys = || self.sources[one.source].key().cmp(&self.sources[other.source].key());
+        let by_key = one.head.cmp(&other.head).then_with(keys);
+        if self.direction == Direction::Forward { by_key } else { by_key.reverse() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ops::Bound;
+
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::memtable::Memtable;
+
+    /// Few different bytes, so that sources have keys in common, and some longer than a head.
+    fn keys() -> impl Strategy<Value = Vec<u8>> {
+        let end = vec(prop_oneof![Just(0_u8), Just(b'a')], 0..3);
+        (any::<bool>(), end)
+            .prop_map(|(is_long, end)| [if is_long { &[b'x'; 16][..] } else { &[] }, &end].concat())
+    }
+
+    proptest! {
+        #[test]
+        fn of_a_key_in_several_sources_the_newest_value_is_shown_once_and_in_order(
+            parts in vec(btree_map(keys(), proptest::option::of(vec(any::<u8>(), 0..2)), 0..12), 0..6),
+        ) {
+            let memtables: Vec<Memtable> = parts.iter().map(|part| {
+                let memtable = Memtable::new(1, false, 100);
+                part.iter().for_each(|(key, value)| memtable.insert(key, value.as_deref(), 1));
+                memtable
+            }).collect();
+            let mut expected = BTreeMap::new();
+            parts.into_iter().rev().for_each(|part| expected.extend(part));
+            let mut expected: Vec<_> = expected.into_iter().collect();
+            for direction in [Direction::Forward, Direction::Backward] {
+                let cursor = |memtable| Source::Memory(Memtable::cursor(memtable, Bound::Unbounded, 1, direction));
+                let mut merge = Merge::new(memtables.iter().map(cursor).collect(), direction);
+                let mut shown = Vec::new();
+                while let Some(key) = merge.key() {
+                    shown.push((key.to_vec(), merge.value().map(<[u8]>::to_vec)));
+                    merge.advance().unwrap();
+                }
+                prop_assert_eq!(&shown, &expected);
+                expected.reverse();
+            }
+        }
     }
 }

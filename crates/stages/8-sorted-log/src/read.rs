@@ -28,12 +28,12 @@ impl State {
         let mut read = Some(read);
         // Called once at most: whatever calls it ends the search.
         let mut found = |value: Option<&[u8]>| value.and_then(|value| read.take().map(|read| read(value)));
+        let hash = filter::hash(key);
         for memtable in std::iter::once(&self.active).chain(&self.full) {
-            if let Some(answer) = memtable.get(key, sequence, &mut found) {
+            if let Some(answer) = memtable.get(key, hash, sequence, &mut found) {
                 return Ok(answer);
             }
         }
-        let hash = filter::hash(key);
         for table in &self.tables.levels[0] {
             if let Some(answer) = table.get(key, hash, &mut found)? {
                 return Ok(answer);

@@ -40,7 +40,7 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<(Parts,
     };
     let manifest = found.as_ref().map_or_else(|| Manifest::new(highest + 1), |found| found.manifest.clone());
     let tables = open_tables(folder, &manifest)?;
-    let logs = replay(folder, &manifest, &files)?;
+    let logs = replay(folder, options, &manifest, &files)?;
     let next_number = 1 + manifest.numbers().chain([highest, manifest.log]).max().unwrap_or(0);
 
     // Nothing has been changed so far, and nothing is refused from here on.
@@ -57,7 +57,9 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<(Parts,
     // A process that died may have made names and written bytes that are not on the disk yet.
     disk.sync_dir(folder.dir())?;
     let mut memtables: Vec<_> = logs.into_values().map(|log| Arc::new(log.memtable)).collect();
-    let active = memtables.pop().unwrap_or_else(|| Arc::new(Memtable::new(next_number, false)));
+    let active = memtables
+        .pop()
+        .unwrap_or_else(|| Arc::new(Memtable::new(next_number, false, options.memtable_bytes)));
     memtables.reverse();
     let tables = Arc::new(Tables::of(&list.manifest, &tables));
     let state = State { active, full: memtables, tables };
@@ -89,7 +91,12 @@ fn open_tables(folder: &StoreFolder, manifest: &Manifest) -> Result<HashMap<u64,
 }
 
 /// Reads the logs whose writes are in no table, in the order of their numbers.
-fn replay(folder: &StoreFolder, manifest: &Manifest, files: &[FileKind]) -> Result<BTreeMap<u64, Replayed>> {
+fn replay(
+    folder: &StoreFolder,
+    options: &Options,
+    manifest: &Manifest,
+    files: &[FileKind],
+) -> Result<BTreeMap<u64, Replayed>> {
     let disk = &**folder.disk();
     let mut numbers: Vec<u64> = Vec::new();
     for kind in files {
@@ -113,8 +120,9 @@ fn replay(folder: &StoreFolder, manifest: &Manifest, files: &[FileKind]) -> Resu
     let mut expected = manifest.last_sequence + 1;
     for (place, &number) in numbers.iter().enumerate() {
         let path = folder.path(&FileKind::Log(number).name());
-        let memtable = Memtable::new(number, true);
         let map = disk.map(&path)?;
+        let log_bytes = (map.len() as u64).max(options.memtable_bytes);
+        let memtable = Memtable::new(number, true, log_bytes);
         let survey = log::survey(&path, number, &map, expected, |sequence, write| match write {
             Write::Set(key, value) => memtable.insert(key, Some(value), sequence),
             Write::Delete(key) => memtable.insert(key, None, sequence),

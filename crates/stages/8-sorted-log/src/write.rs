@@ -143,7 +143,7 @@ impl Store {
     /// The disk failed.
     pub(crate) fn rotate(&self, writer: &mut Writer) -> Result<()> {
         self.end_log(writer)?;
-        let memtable = Arc::new(Memtable::new(self.new_number(), false));
+        let memtable = Arc::new(Memtable::new(self.new_number(), false, self.options.memtable_bytes));
         writer.memtable = Arc::clone(&memtable);
         writer.has_rotated = true;
         self.change(|state| {

@@ -98,6 +98,20 @@ pub(crate) struct RawEntry {
     pub(crate) next: usize,
 }
 
+/// The entry at the offset `at` of the entries of a block.
+#[inline]
+pub(crate) fn entry(entries: &[u8], at: usize) -> Option<RawEntry> {
+    let mut fields = Reader::at(entries, at);
+    let (shared, unshared, value) = (fields.len()?, fields.len()?, fields.varint()?);
+    let tail = fields.offset()..fields.offset().checked_add(unshared)?;
+    let value_end = tail.end.checked_add(index(value >> 1))?;
+    if value_end > entries.len() || (value & 1 == 0 && value != 0) {
+        return None;
+    }
+    let value = (value & 1 == 1).then_some(tail.end..value_end);
+    Some(RawEntry { shared, tail, value, next: value_end })
+}
+
 /// The bytes of a block, taken apart.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block<'b> {
@@ -125,15 +139,7 @@ impl<'b> Block<'b> {
     /// The entry at the offset `at`.
     #[inline]
     pub(crate) fn entry(&self, at: usize) -> Option<RawEntry> {
-        let mut fields = Reader::at(&self.bytes[..self.end], at);
-        let (shared, unshared, value) = (fields.len()?, fields.len()?, fields.varint()?);
-        let tail = fields.offset()..fields.offset().checked_add(unshared)?;
-        let value_end = tail.end.checked_add(index(value >> 1))?;
-        if value_end > self.end || (value & 1 == 0 && value != 0) {
-            return None;
-        }
-        let value = (value & 1 == 1).then_some(tail.end..value_end);
-        Some(RawEntry { shared, tail, value, next: value_end })
+        entry(&self.bytes[..self.end], at)
     }
 
     fn restart(&self, number: usize) -> Option<usize> {

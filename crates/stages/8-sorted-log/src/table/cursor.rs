@@ -7,7 +7,7 @@ use std::sync::Arc;
 use logladder_engine::{Direction, Result};
 
 use super::Table;
-use super::block::Block;
+use super::block::{Block, entry};
 
 /// Goes through tables that follow each other: those of a level, or a single one.
 #[derive(Debug)]
@@ -22,8 +22,9 @@ pub(crate) struct RunCursor<'t> {
     key: Vec<u8>,
     is_at_key: bool,
     value: Option<Range<usize>>,
-    /// Forward: where the next entry of the block begins.
+    /// Forward: where the next entry of the block begins, and where its last ends.
     next: usize,
+    end: usize,
     /// Backward: the entries of the block that come before, with their keys in `arena`.
     before: Vec<Listed>,
     arena: Vec<u8>,
@@ -53,6 +54,7 @@ impl<'t> RunCursor<'t> {
             is_at_key: false,
             value: None,
             next: 0,
+            end: 0,
             before: Vec::new(),
             arena: Vec::new(),
         };
@@ -132,13 +134,11 @@ impl<'t> RunCursor<'t> {
 
     #[inline]
     fn step_forward(&mut self) -> Result<bool> {
-        let Some(table) = self.tables.get(self.place) else { return Ok(false) };
-        let block = Block::parse(&self.bytes).ok_or_else(|| table.senseless(self.block))?;
-        if self.next >= block.end() {
+        if self.next >= self.end {
             return Ok(false);
         }
-        let entry = block.entry(self.next).filter(|entry| entry.shared <= self.key.len());
-        let entry = entry.ok_or_else(|| table.senseless(self.block))?;
+        let entry = entry(&self.bytes[..self.end], self.next).filter(|entry| entry.shared <= self.key.len());
+        let Some(entry) = entry else { return Err(self.tables[self.place].senseless(self.block)) };
         self.key.truncate(entry.shared);
         self.key.extend_from_slice(&self.bytes[entry.tail]);
         (self.value, self.next) = (entry.value, entry.next);
@@ -176,10 +176,12 @@ impl<'t> RunCursor<'t> {
     fn enter(&mut self, block: usize) -> Result<()> {
         let tables = self.tables;
         let Some(table) = tables.get(self.place) else { return Ok(()) };
-        self.bytes = table.block(block)?;
-        (self.block, self.next) = (block, 0);
+        (self.block, self.next, self.end) = (block, 0, 0);
         self.key.clear();
         self.value = None;
+        self.bytes = table.block(block)?;
+        let end = Block::parse(&self.bytes).map(|parsed| parsed.end());
+        self.end = end.ok_or_else(|| table.senseless(block))?;
         if self.direction == Direction::Backward {
             self.list_entries().ok_or_else(|| table.senseless(block))?;
         }
@@ -190,10 +192,9 @@ impl<'t> RunCursor<'t> {
     fn list_entries(&mut self) -> Option<()> {
         self.before.clear();
         self.arena.clear();
-        let block = Block::parse(&self.bytes)?;
         let (mut at, mut last): (usize, Range<usize>) = (0, 0..0);
-        while at < block.end() {
-            let entry = block.entry(at)?;
+        while at < self.end {
+            let entry = entry(&self.bytes[..self.end], at)?;
             let start = self.arena.len();
             let shared = last.start..last.start.checked_add(entry.shared).filter(|&end| end <= last.end)?;
             self.arena.extend_from_within(shared);

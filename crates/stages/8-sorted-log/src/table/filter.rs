@@ -47,23 +47,31 @@ pub(crate) fn may_have(filter: &[u8], hash: u64) -> bool {
 }
 // ANCHOR_END: may_have
 
-/// Where the line of a key begins: the upper half of its hash, as a fraction of the number of lines.
+/// Where the line of a key begins.
 #[inline]
 fn line_of(hash: u64, filter_len: usize) -> usize {
-    let lines = (filter_len / LINE) as u64;
-    // Less than the number of lines.
-    usize::try_from(((hash >> 32) * lines) >> 32).unwrap_or(0) * LINE
+    number_of_line(hash, filter_len / LINE) * LINE
 }
 
-/// The bits of a key in its line: nine of the lower half of its hash for each, moved on by an odd number.
+/// Which of so many lines is that of a key: the upper half of its hash, as a fraction of their number.
+#[inline]
+pub(crate) fn number_of_line(hash: u64, lines: usize) -> usize {
+    // Less than the number of lines.
+    usize::try_from(((hash >> 32) * lines as u64) >> 32).unwrap_or(0)
+}
+
+/// The bytes of a line in which a key has its bits, and those bits.
 #[inline]
 fn bits_of(hash: u64) -> impl Iterator<Item = (usize, u8)> {
+    // Less than 64.
+    places_of(hash).map(|bit| (usize::try_from(bit / 8).unwrap_or(0), 1 << (bit % 8)))
+}
+
+/// The bits of a key in its line of 512: nine of the lower half of its hash for each, moved on by an odd number.
+#[inline]
+pub(crate) fn places_of(hash: u64) -> impl Iterator<Item = u64> {
     let step = (hash >> 17) | 1;
-    (0..u64::from(PROBES)).map(move |probe| {
-        let bit = hash.wrapping_add(probe.wrapping_mul(step)) & 511;
-        // Less than 64.
-        (usize::try_from(bit / 8).unwrap_or(0), 1 << (bit % 8))
-    })
+    (0..u64::from(PROBES)).map(move |probe| hash.wrapping_add(probe.wrapping_mul(step)) & 511)
 }
 
 #[cfg(test)]
