@@ -697,11 +697,11 @@ impl Engine for Store {
             stats.live_bytes += (key.len() + value.len()) as u64;
             ControlFlow::Continue(())
         })?;
-        let state = self.state.read().map_err(|_| Error::panicked())?;
-        let firsts = state.tables.iter().flat_map(|table| &table.blocks).map(|(first, _)| first);
-        let keys = state.memtable.keys().chain(firsts);
+        let held = self.state.read().map_err(|_| Error::panicked())?;
+        let firsts = held.tables.iter().flat_map(|table| &table.blocks).map(|(first, _)| first);
+        let keys = held.memtable.keys().chain(firsts);
         stats.index_bytes = keys.map(|key| (key.len() + size_of::<(Vec<u8>, u64)>()) as u64).sum();
-        drop(state);
+        drop(held);
         stats.disk_bytes = self.folder.disk_bytes()?;
         Ok(stats)
     }
