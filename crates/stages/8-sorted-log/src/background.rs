@@ -164,13 +164,14 @@ impl Drop for Watched<'_> {
     }
 }
 
-/// Does some work whenever there may be some, for as long as there is. A failure stops the store, and the next write says
-/// why.
+/// Does some work whenever there may be some, for as long as there is. A failure, of whatever kind, stops the store, and the
+/// next write says why: what is not written or merged any more would make writers wait for ever.
 fn repeat(store: &Store, work: impl Fn(&Store) -> Result<bool>) {
+    let work = || store.poison.guard(work(store));
     let mut seen = 0;
     while let Some(call) = store.signal.wait(seen) {
         seen = call;
-        while store.poison.check().is_ok() && !store.signal.is_stopping() && matches!(work(store), Ok(true)) {
+        while store.poison.check().is_ok() && !store.signal.is_stopping() && matches!(work(), Ok(true)) {
             store.signal.end_round();
         }
     }

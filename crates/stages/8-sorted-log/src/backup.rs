@@ -26,6 +26,8 @@ impl Store {
     pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
         // What is listed stays while this runs.
         let _no_compaction = self.compaction.lock().map_err(|_| Error::panicked())?;
+        // Before a folder is made for a copy of what is not there any more.
+        self.folder.check_in_place()?;
         let disk = Arc::clone(self.folder.disk());
         let owns = |name: &str| FileKind::of(name).is_some();
         let target = StoreFolder::open_for_copy(Arc::clone(&disk), dir, STAGE, FORMAT_VERSION, owns)?;

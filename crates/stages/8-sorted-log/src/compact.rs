@@ -20,6 +20,7 @@ use std::sync::Arc;
 use logladder_disk::sabotage::{self, Rule};
 use logladder_engine::{Compacted, Direction, Error, Result};
 
+use crate::files::FileKind;
 use crate::manifest::{Edit, LEVELS};
 use crate::merge::{Merge, Source};
 use crate::store::{Store, Tables};
@@ -99,6 +100,8 @@ impl Store {
         let tables = Arc::clone(&self.now().0.tables);
         let Some(level) = self.fullest(&tables) else { return Ok(false) };
         let Some(plan) = Plan::of_level(&tables, level, &mut behind[level]) else { return Ok(false) };
+        // Nothing has been changed yet: whoever moved the folder away may put it back.
+        self.folder.check_in_place()?;
         self.poison.guard(self.carry_out(&plan, &tables)).map(|done| done.is_some())
     }
 
@@ -118,13 +121,15 @@ impl Store {
         fullest.filter(|(full, level)| *full > 100 || (*level == 0 && *full >= 100)).map(|(_, level)| level)
     }
 
-    /// Merges everything there is into one level.
+    /// Merges everything there is into one level. If that fails before anything is replaced, as for want of space or at a
+    /// damaged table, the store is as it was and goes on.
     ///
     /// # Errors
     ///
     /// The disk failed, or a table is damaged.
     pub(crate) fn compact(&self) -> Result<Compacted> {
         let _compaction = self.compaction.lock().map_err(|_| Error::panicked())?;
+        self.folder.check_in_place()?;
         let before = self.folder.disk_bytes()?;
         self.flush_all()?;
         let mut compacted = Compacted::default();
@@ -134,7 +139,7 @@ impl Store {
             let has_room = |level: &usize| self.options.level_limit(*level) >= bytes;
             let level = (1..LEVELS).find(has_room).unwrap_or(LEVELS - 1);
             let plan = Plan::of_all(&tables, level);
-            let Some(written) = self.poison.guard(self.merge(&plan, &Tables::default()))? else {
+            let Some(written) = self.merge(&plan, &Tables::default())? else {
                 return Ok(compacted);
             };
             compacted.files_removed = plan.inputs().count() as u64;
@@ -160,63 +165,57 @@ impl Store {
         self.merge(plan, tables)
     }
 
+    /// Says how many tables were written; nothing if the store is being closed.
     fn merge(&self, plan: &Plan, tables: &Tables) -> Result<Option<u64>> {
-        self.folder.check_in_place()?;
-        let mut written: Vec<TableMeta> = Vec::new();
-        let done = self.write_merged(plan, tables, &mut written)?;
-        if !done {
-            // They would be removed at the next opening.
-            for meta in &written {
-                let _ = self.disk().remove(&self.table_path(meta.number));
+        let mut output = Output::default();
+        let opened = match self.write_merged(plan, tables, &mut output) {
+            Ok(Some(opened)) => opened,
+            outcome => {
+                // What cannot be removed now is removed at the next opening.
+                let _ = output.begun.iter().try_for_each(|&number| self.remove(FileKind::Table(number)));
+                return outcome.map(|_| None);
             }
-            return Ok(None);
-        }
-        if !written.is_empty() && !sabotage::skips(Rule::CopySyncedFirst) {
-            self.disk().sync_dir(self.folder.dir())?;
-        }
-        let open = |meta: &TableMeta| Table::open(self.disk(), &self.table_path(meta.number), meta.clone());
-        let opened = written.iter().map(open).collect::<Result<Vec<Table>>>()?;
-        let count = written.len() as u64;
+        };
+        let count = opened.len() as u64;
         let removed = plan.inputs().map(|table| table.meta.number).collect();
-        let added = written.into_iter().map(|meta| (plan.level, meta)).collect();
-        self.install(&Edit { log: None, removed, added }, opened, false)?;
-        for table in plan.inputs() {
-            self.disk().remove(&self.table_path(table.meta.number))?;
-        }
+        let added = output.written.into_iter().map(|meta| (plan.level, meta)).collect();
+        self.poison.guard(self.install(&Edit { log: None, removed, added }, opened, false))?;
+        self.remove_replaced(plan.inputs().map(|table| table.meta.number))?;
         Ok(Some(count))
     }
 
-    /// Writes the tables of the outcome. Says `false` if it left off because the store is being closed.
+    /// Writes the tables of the outcome, and opens them. `None` if it left off because the store is being closed.
     fn write_merged<'p>(
         &self,
         plan: &'p Plan,
         tables: &Tables,
-        written: &mut Vec<TableMeta>,
-    ) -> Result<bool> {
-        let cursor = |run: &'p Vec<Arc<Table>>| {
+        output: &mut Output,
+    ) -> Result<Option<Vec<Table>>> {
+        let source = |run: &'p Vec<Arc<Table>>| {
             RunCursor::seek(run, Bound::Unbounded, Direction::Forward)
                 .map(|cursor| Source::Run(Box::new(cursor)))
         };
-        let sources = plan.runs.iter().map(cursor).collect::<Result<Vec<_>>>()?;
+        let sources = plan.runs.iter().map(source).collect::<Result<Vec<_>>>()?;
         let mut merge = Merge::new(sources, Direction::Forward);
         let mut builder: Option<TableBuilder> = None;
         let mut entries = 0_u64;
         while let Some(key) = merge.key() {
             entries += 1;
             if entries.is_multiple_of(LOOK_EVERY) && self.signal.is_stopping() {
-                return Ok(false);
+                return Ok(None);
             }
             let value = merge.value();
             if value.is_some() || is_needed(key, tables, plan.level) {
                 let mut to = if let Some(builder) = builder.take() {
                     builder
                 } else {
-                    let number = self.new_number();
-                    TableBuilder::create(self.disk(), &self.table_path(number), number, &self.options)?
+                    let builder = self.new_table()?;
+                    output.begun.push(builder.number());
+                    builder
                 };
                 to.add(key, value)?;
                 if to.len() >= self.options.table_bytes {
-                    written.push(to.finish()?);
+                    output.written.push(to.finish()?);
                 } else {
                     builder = Some(to);
                 }
@@ -224,10 +223,22 @@ impl Store {
             merge.advance()?;
         }
         if let Some(builder) = builder {
-            written.push(builder.finish()?);
+            output.written.push(builder.finish()?);
         }
-        Ok(true)
+        if !output.written.is_empty() && !sabotage::skips(Rule::CopySyncedFirst) {
+            self.disk().sync_dir(self.folder.dir())?;
+        }
+        output.written.iter().map(|meta| self.open_table(meta)).collect::<Result<Vec<Table>>>().map(Some)
     }
+}
+
+/// What a merge writes.
+#[derive(Debug, Default)]
+struct Output {
+    /// The numbers of the files that were made.
+    begun: Vec<u64>,
+    /// The tables that are whole.
+    written: Vec<TableMeta>,
 }
 
 // ANCHOR: is_needed

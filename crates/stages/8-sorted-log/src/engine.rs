@@ -2,7 +2,7 @@
 
 use std::iter;
 use std::ops::{Bound, ControlFlow};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,7 +15,7 @@ use logladder_engine::{
 use crate::Options;
 use crate::background::Background;
 use crate::files::{FORMAT_VERSION, FileKind};
-use crate::recover::recover;
+use crate::recover::{Recovered, recover};
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 
@@ -57,6 +57,7 @@ pub struct SortedLog {
     background: Background,
     store: Arc<Store>,
     repairs: Vec<Repair>,
+    left_alone: Vec<PathBuf>,
 }
 
 impl SortedLog {
@@ -87,6 +88,14 @@ impl SortedLog {
     #[must_use]
     pub fn stalls(&self) -> u64 {
         self.store.stalls.load(Ordering::Relaxed)
+    }
+
+    /// The files that opening found under names that tables and logs have, and that are none of this store's: a table that
+    /// someone put there, or something else altogether. They are never read, changed or removed. Move them away once
+    /// you know what they are.
+    #[must_use]
+    pub fn left_alone(&self) -> &[PathBuf] {
+        &self.left_alone
     }
 
     fn read<R>(&self, key: &[u8], read: impl FnOnce(&[u8]) -> R) -> Result<Option<R>> {
@@ -242,13 +251,13 @@ impl Open for SortedLog {
 }
 
 impl OpenOn for SortedLog {
-    fn open_on(disk: Arc<dyn Disk>, dir: &Path, mut options: Options) -> Result<Self> {
-        options.sync = options.sync.simplified();
+    fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
+        let options = options.within_limits();
         let owns = |name: &str| FileKind::of(name).is_some();
         let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION, owns)?;
-        let (parts, repairs) = recover(&folder, &options)?;
+        let Recovered { parts, repairs, left_alone } = recover(&folder, &options)?;
         let store = Arc::new(Store::new(folder, options, parts));
         let background = Background::start(&store)?;
-        Ok(Self { background, store, repairs })
+        Ok(Self { background, store, repairs, left_alone })
     }
 }

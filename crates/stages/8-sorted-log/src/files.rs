@@ -13,6 +13,10 @@ pub(crate) const MANIFEST: &str = "MANIFEST";
 /// The version of all formats of this stage.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
+/// No store comes so far: neither a file nor a write has a larger number. What lies beyond is left as room, so that no
+/// number that is counted up ever begins again at 0.
+pub(crate) const MOST_NUMBER: u64 = 1 << 62;
+
 /// How long a [`Header`] is.
 pub(crate) const HEADER_LEN: usize = 32;
 

@@ -11,8 +11,6 @@ use crate::files::FileKind;
 use crate::manifest::Edit;
 use crate::memtable::Memtable;
 use crate::store::Store;
-use crate::table::Table;
-use crate::table::build::TableBuilder;
 
 impl Store {
     /// Writes the oldest full memtable, if there is one. After a failure, the store takes no more writes.
@@ -26,6 +24,8 @@ impl Store {
         let Some(memtable) = state.full.last() else { return Ok(false) };
         let newer = state.full.iter().rev().nth(1).unwrap_or(&state.active);
         self.poison.check()?;
+        // Nothing has been changed yet: whoever moved the folder away may put it back.
+        self.folder.check_in_place()?;
         self.poison.guard(self.flush(memtable, newer)).map(|()| true)
     }
 
@@ -48,10 +48,7 @@ impl Store {
 
     // ANCHOR: flush
     fn flush(&self, memtable: &Arc<Memtable>, newer: &Memtable) -> Result<()> {
-        self.folder.check_in_place()?;
-        let number = self.new_number();
-        let path = self.table_path(number);
-        let mut builder = TableBuilder::create(self.disk(), &path, number, &self.options)?;
+        let mut builder = self.new_table()?;
         let mut cursor = memtable.cursor(Bound::Unbounded, u64::MAX, Direction::Forward);
         while let Some(key) = cursor.key() {
             builder.add(key, cursor.value())?;
@@ -61,10 +58,10 @@ impl Store {
         if !sabotage::skips(Rule::CopySyncedFirst) {
             self.disk().sync_dir(self.folder.dir())?;
         }
-        let table = Table::open(self.disk(), &path, meta.clone())?;
+        let table = self.open_table(&meta)?;
         let log = Some((newer.log, newer.has_log.load(Ordering::Acquire), memtable.last_sequence()));
         self.install(&Edit { log, removed: Vec::new(), added: vec![(0, meta)] }, vec![table], true)?;
-        self.disk().remove(&self.folder.path(&FileKind::Log(memtable.log).name()))
+        self.remove(FileKind::Log(memtable.log))
     }
     // ANCHOR_END: flush
 }

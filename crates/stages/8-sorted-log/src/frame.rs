@@ -20,7 +20,7 @@ pub(crate) const FRAME_LEN: usize = 16;
 pub(crate) const MAX_BODY: usize = (1 << 30) + (1 << 20);
 
 /// How much of a file the kernel writes back at once: what a loss of power takes, it takes in such pieces.
-const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// How often a tail may be gone through for what looks like a frame and is none. It is, so often, only if someone made
 /// it so.

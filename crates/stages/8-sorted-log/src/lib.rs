@@ -57,6 +57,9 @@
 //!   log, the manifest, a filter or an index at opening, and then no file is changed; of a block when it is first read.
 //! - What is the store changes in one step, an edit of the manifest that is synced before any file is removed. A flush or a
 //!   merge may stop anywhere.
+//! - Of the files that no list names, opening removes what a crash explains. Whatever else has such a name is left alone
+//!   ([`SortedLog::left_alone`]); and a table with keys that are nowhere else means that the manifest is an older one,
+//!   which is refused.
 //!
 //! # Limits
 //!
@@ -113,6 +116,7 @@ mod manifest;
 mod memtable;
 mod merge;
 mod options;
+mod orphans;
 mod outside;
 mod read;
 mod recover;

@@ -11,15 +11,17 @@
 //!
 //! What happens to tables and logs happens in one step: the edit is appended and synced. Only then is a file removed that
 //! the store no longer needs; so an edit that a crash left unfinished is cut off, and everything that the edits before it
-//! name is there. The first edit says everything; when those after it have become long, the file is replaced by one
-//! with a single edit.
+//! name is there. The first edit says everything; when those after it have become long, the file is replaced by one with
+//! two edits: what there was, and what is changed. So which tables the last change replaced is told in either case, and
+//! one that a crash left is known for what it is.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use logladder_engine::{Error, Result};
 
 use crate::bytes::{Reader, put_key, put_varint};
-use crate::files::{FileKind, HEADER_LEN, Header};
+use crate::files::{FileKind, HEADER_LEN, Header, MOST_NUMBER};
 use crate::frame::{Frame, Tail, judge_tail};
 use crate::table::TableMeta;
 
@@ -53,6 +55,12 @@ pub(crate) struct Edit {
 }
 
 impl Edit {
+    /// Whether a table goes for good: one that only moves to another level comes as well.
+    pub(crate) fn replaces_tables(&self) -> bool {
+        let comes = |number: &u64| self.added.iter().any(|(_, table)| table.number == *number);
+        !self.removed.iter().all(comes)
+    }
+
     /// The frame of the edit with this number.
     pub(crate) fn encode(&self, number: u64) -> Vec<u8> {
         let mut buffer = Vec::new();
@@ -81,13 +89,14 @@ impl Edit {
     fn decode(body: &[u8]) -> Option<Self> {
         let mut fields = Reader::new(body);
         let mut edit = Self::default();
+        let number = |fields: &mut Reader<'_>| fields.varint().filter(|&number| number <= MOST_NUMBER);
         while !fields.is_empty() {
             match fields.varint()? {
-                LOG => edit.log = Some((fields.varint()?, fields.varint()? == 1, fields.varint()?)),
+                LOG => edit.log = Some((number(&mut fields)?, fields.varint()? == 1, number(&mut fields)?)),
                 ADD => {
                     let level = fields.len().filter(|&level| level < LEVELS)?;
                     let table = TableMeta {
-                        number: fields.varint()?,
+                        number: number(&mut fields)?,
                         len: fields.varint()?,
                         entries: fields.varint()?,
                         tombstones: fields.varint()?,
@@ -170,7 +179,7 @@ impl Manifest {
     /// It is damaged.
     pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<Found> {
         Header::decode(path, FileKind::Manifest, bytes)?;
-        let mut found = Found { manifest: Self::default(), end: HEADER_LEN, edits: 0, is_torn: false };
+        let mut found = Found { end: HEADER_LEN, ..Found::default() };
         let damaged = |at: usize, what: &str| Error::corrupt(path, at as u64, what);
         loop {
             let number = found.edits + 1;
@@ -182,7 +191,10 @@ impl Manifest {
                 }
                 Ok(frame) => {
                     let edit = Edit::decode(frame.body);
-                    let applied = edit.and_then(|edit| found.manifest.apply(&edit));
+                    let applied = edit.and_then(|edit| {
+                        found.note(&edit);
+                        found.manifest.apply(&edit)
+                    });
                     let what = "the edit contradicts those before it, or makes no sense";
                     applied.ok_or_else(|| damaged(found.end, what))?;
                     (found.end, found.edits) = (found.end + frame.len(), number);
@@ -209,7 +221,7 @@ impl Manifest {
 }
 
 /// What a manifest file says.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) manifest: Manifest,
     /// Where the valid edits end.
@@ -218,6 +230,19 @@ pub(crate) struct Found {
     pub(crate) edits: u64,
     /// Whether an unfinished edit stands behind them.
     pub(crate) is_torn: bool,
+    /// The tables that an edit took away.
+    pub(crate) replaced: BTreeSet<u64>,
+    /// The highest number that an edit names.
+    pub(crate) highest: u64,
+}
+
+impl Found {
+    fn note(&mut self, edit: &Edit) {
+        self.replaced.extend(&edit.removed);
+        let log = edit.log.map(|(log, ..)| log);
+        let added = edit.added.iter().map(|(_, table)| table.number);
+        self.highest = added.chain(log).fold(self.highest, u64::max);
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub struct Options {
     /// How many bytes of log make a memtable that is full and is written as a table. The default is 16 MiB. A memtable takes
     /// about a hundred bytes of memory more for each write.
     pub memtable_bytes: u64,
-    /// How large a block of a table grows, before compression. The default is 4 KiB: a page.
+    /// How large a block of a table grows, before compression. The default is 4 KiB, a page; more than 1 GiB is 1 GiB.
     pub block_bytes: usize,
     /// How large a table grows that a compaction writes. The default is 4 MiB.
     pub table_bytes: u64,
@@ -24,7 +24,7 @@ pub struct Options {
     /// How many times as large as the level above each further level grows. The default is 10.
     pub level_factor: u64,
     /// Bits of the Bloom filter for each key of a table; 0 is no filter. The default is 10: one absent key in a hundred is
-    /// looked for in vain.
+    /// looked for in vain. More than 64, which would be of no use, is 64.
     pub filter_bits: u32,
     /// Whether blocks are compressed. The default is not: what is compressed is decompressed at each read.
     pub compression: Compression,
@@ -33,6 +33,12 @@ pub struct Options {
     /// How long the log of edits in the manifest grows, at least, before it is written anew. The default is 256 KiB.
     pub manifest_bytes: u64,
 }
+
+/// A block that is full has room for one entry of the longest key and value, and stays below 4 GiB.
+const MOST_BLOCK_BYTES: usize = 1 << 30;
+
+/// Each key sets six bits.
+const MOST_FILTER_BITS: u32 = 64;
 
 /// How blocks are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -142,6 +148,14 @@ impl Options {
     #[must_use]
     pub fn with_manifest_bytes(mut self, bytes: u64) -> Self {
         self.manifest_bytes = bytes;
+        self
+    }
+
+    /// The same as far as there is a difference.
+    pub(crate) fn within_limits(mut self) -> Self {
+        self.sync = self.sync.simplified();
+        self.block_bytes = self.block_bytes.min(MOST_BLOCK_BYTES);
+        self.filter_bits = self.filter_bits.min(MOST_FILTER_BITS);
         self
     }
 

@@ -1,6 +1,7 @@
 //! Opening: from files to a store. First everything is read, and whatever is damaged refused; only then are files changed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use logladder_disk::{Disk, File, StoreFolder, cut_torn_tail, parallel, replace};
@@ -12,25 +13,38 @@ use crate::frame::Tail;
 use crate::log;
 use crate::manifest::{Found, Manifest};
 use crate::memtable::Memtable;
+use crate::orphans::Known;
 use crate::store::{List, LogFile, Parts, State, Tables, limit};
 use crate::table::{Table, TableMeta};
 
+/// No crash leaves a file whose number is further than this from those that the manifest knows.
+const FURTHEST: u64 = 1 << 40;
+
 /// A log that was read.
 #[derive(Debug)]
-struct Replayed {
-    memtable: Memtable,
+pub(crate) struct Replayed {
+    pub(crate) memtable: Memtable,
     survey: log::Survey,
 }
 
-/// Opens the store in `folder`, and says what had to be cut off.
+/// What opening came to.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) parts: Parts,
+    /// What had to be cut off.
+    pub(crate) repairs: Vec<Repair>,
+    /// What has the name of a file of the store, and is none of it.
+    pub(crate) left_alone: Vec<PathBuf>,
+}
+
+/// Opens the store in `folder`.
 ///
 /// # Errors
 ///
 /// A file is damaged, and then none was changed; or the disk failed.
-pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<(Parts, Vec<Repair>)> {
+pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recovered> {
     let disk = &**folder.disk();
     let files: Vec<FileKind> = folder.list()?.iter().filter_map(|entry| FileKind::of(&entry.name)).collect();
-    let highest = files.iter().map(|kind| kind.number()).max().unwrap_or(0);
     let path = folder.path(MANIFEST);
     let found = if files.contains(&FileKind::Manifest) {
         Some(Manifest::decode(&path, &disk.read(&path)?)?)
@@ -38,16 +52,17 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<(Parts,
         check_new(folder, &files)?;
         None
     };
-    let manifest = found.as_ref().map_or_else(|| Manifest::new(highest + 1), |found| found.manifest.clone());
-    let tables = open_tables(folder, &manifest)?;
+    let manifest = found.as_ref().map_or_else(|| Manifest::new(1), |found| found.manifest.clone());
+    let next_number = 1 + highest_number(folder, &files, found.as_ref())?.max(manifest.log);
+    let tables = Tables::of(&manifest, &open_tables(folder, &manifest)?);
     let logs = replay(folder, options, &manifest, &files)?;
-    let next_number = 1 + manifest.numbers().chain([highest, manifest.log]).max().unwrap_or(0);
+    let orphans = Known { found: found.as_ref(), tables: &tables, logs: &logs }.orphans(folder, &files)?;
 
     // Nothing has been changed so far, and nothing is refused from here on.
     folder.claim()?;
     let mut repairs = Vec::new();
     let list = open_list(folder, options, manifest, found.as_ref(), &mut repairs)?;
-    remove_orphans(folder, &list, &files, &logs)?;
+    remove_orphans(folder, &list, &orphans.useless)?;
     let next_sequence =
         logs.values().last().map_or(list.manifest.last_sequence + 1, |log| log.survey.next_sequence);
     let mut newest = None;
@@ -61,9 +76,22 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<(Parts,
         .pop()
         .unwrap_or_else(|| Arc::new(Memtable::new(next_number, false, options.memtable_bytes)));
     memtables.reverse();
-    let tables = Arc::new(Tables::of(&list.manifest, &tables));
-    let state = State { active, full: memtables, tables };
-    Ok((Parts { state, log: newest, list, next_sequence, next_number: next_number + 1 }, repairs))
+    let state = State { active, full: memtables, tables: Arc::new(tables) };
+    let parts = Parts { state, log: newest, list, next_sequence, next_number: next_number + 1 };
+    Ok(Recovered { parts, repairs, left_alone: orphans.strange })
+}
+
+/// The highest number that a file has, behind which the next ones go on. One that is too far from all that the manifest
+/// knows is somebody else's, and would bring the store to the end of all numbers.
+fn highest_number(folder: &StoreFolder, files: &[FileKind], found: Option<&Found>) -> Result<u64> {
+    let known = found.map_or(0, |found| found.highest);
+    let Some(highest) = files.iter().max_by_key(|kind| kind.number()) else { return Ok(known) };
+    if highest.number().saturating_sub(known) > FURTHEST {
+        let what =
+            "its number is too far from those of the store's files, which would have to go on behind it";
+        return Err(Error::corrupt(&folder.path(&highest.name()), 0, what));
+    }
+    Ok(highest.number().max(known))
 }
 
 /// That a folder without a manifest has nothing in it that a manifest should name.
@@ -82,7 +110,7 @@ fn check_new(folder: &StoreFolder, files: &[FileKind]) -> Result<()> {
 fn open_tables(folder: &StoreFolder, manifest: &Manifest) -> Result<HashMap<u64, Arc<Table>>> {
     let metas: Vec<&TableMeta> = manifest.levels.iter().flatten().collect();
     // Of each, about a fiftieth is read: its index and filter.
-    let bytes = metas.iter().map(|meta| meta.len / 50).sum();
+    let bytes = metas.iter().fold(0_u64, |sum, meta| sum.saturating_add(meta.len / 50));
     let tables = parallel::for_each(metas.len(), bytes, |place| {
         let path = folder.path(&FileKind::Table(metas[place].number).name());
         Table::open(&**folder.disk(), &path, metas[place].clone())
@@ -159,23 +187,11 @@ fn open_list(
         repairs.push(cut_torn_tail(disk, &*file, end)?);
     }
     let limit = limit(manifest.whole().encode(1).len() + HEADER_LEN, options);
-    Ok(List { manifest, file, edits, limit })
+    Ok(List { manifest, file, edits, limit, removing: 0 })
 }
 
-/// Removes what belongs to no list: tables of a merge that was not installed, tables and logs that were replaced. The removal
-/// needs no sync: if it is lost, it is done again.
-fn remove_orphans(
-    folder: &StoreFolder,
-    list: &List,
-    files: &[FileKind],
-    logs: &BTreeMap<u64, Replayed>,
-) -> Result<()> {
-    let is_orphan = |kind: &&FileKind| match **kind {
-        FileKind::Manifest => false,
-        FileKind::Log(number) => !logs.contains_key(&number),
-        FileKind::Table(number) => !list.manifest.numbers().any(|named| named == number),
-    };
-    let orphans: Vec<&FileKind> = files.iter().filter(is_orphan).collect();
+/// Removes what belongs to no list and is not needed. The removal needs no sync: if it is lost, it is done again.
+fn remove_orphans(folder: &StoreFolder, list: &List, orphans: &[PathBuf]) -> Result<()> {
     if orphans.is_empty() {
         return Ok(());
     }
@@ -183,7 +199,7 @@ fn remove_orphans(
     // that needs these.
     list.file.sync()?;
     folder.disk().sync_dir(folder.dir())?;
-    orphans.into_iter().try_for_each(|kind| folder.disk().remove(&folder.path(&kind.name())))
+    orphans.iter().try_for_each(|path| folder.disk().remove(path))
 }
 
 /// Opens the newest log to be continued, without what a crash left unfinished.

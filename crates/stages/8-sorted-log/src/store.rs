@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use logladder_disk::{Disk, File, Poison, StoreFolder, replace};
+use logladder_disk::{Disk, File, Poison, StoreFolder, install_temporary, write_temporary};
 use logladder_engine::{Error, Result, SyncPolicy};
 
 use crate::Options;
@@ -27,6 +27,7 @@ use crate::commit::Commits;
 use crate::files::{FileKind, MANIFEST};
 use crate::manifest::{Edit, LEVELS, Manifest};
 use crate::memtable::Memtable;
+use crate::table::build::TableBuilder;
 use crate::table::{Table, TableMeta};
 
 /// An open store.
@@ -76,6 +77,14 @@ impl Tables {
         Self { levels: std::array::from_fn(|number| level(&manifest.levels[number])) }
     }
 
+    /// Those that may have `key`.
+    pub(crate) fn of_key<'t>(&'t self, key: &'t [u8]) -> impl Iterator<Item = &'t Arc<Table>> {
+        let deeper = self.levels[1..].iter().filter_map(move |level| {
+            level.get(level.partition_point(|table| table.meta.largest.as_slice() < key))
+        });
+        self.levels[0].iter().chain(deeper)
+    }
+
     /// All of them.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Table>> {
         self.levels.iter().flatten()
@@ -115,6 +124,9 @@ pub(crate) struct List {
     pub(crate) edits: u64,
     /// How long the file may grow before it is written anew.
     pub(crate) limit: u64,
+    /// How many merges are removing what they have replaced. As long as one is, the file keeps what it says of that: it is
+    /// how the next opening knows such a table, should this process end first.
+    pub(crate) removing: u64,
 }
 
 /// The parts that opening has put together.
@@ -190,6 +202,26 @@ impl Store {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Makes the file of a new table.
+    pub(crate) fn new_table(&self) -> Result<TableBuilder> {
+        self.folder.check_in_place()?;
+        let number = self.new_number();
+        TableBuilder::create(self.disk(), &self.table_path(number), number, &self.options)
+    }
+
+    /// Opens a table that was written.
+    pub(crate) fn open_table(&self, meta: &TableMeta) -> Result<Table> {
+        self.folder.check_in_place()?;
+        Table::open(self.disk(), &self.table_path(meta.number), meta.clone())
+    }
+
+    /// Removes a file that the store no longer needs. What has its name after the folder was moved away may be another
+    /// store's.
+    pub(crate) fn remove(&self, kind: FileKind) -> Result<()> {
+        self.folder.check_in_place()?;
+        self.disk().remove(&self.folder.path(&kind.name()))
+    }
+
     pub(crate) fn table_path(&self, number: u64) -> std::path::PathBuf {
         self.folder.path(&FileKind::Table(number).name())
     }
@@ -218,17 +250,25 @@ impl Store {
             || Error::corrupt(&path, list.file.len(), "the next edit contradicts those before it");
         manifest.apply(edit).ok_or_else(contradiction)?;
         let bytes = edit.encode(list.edits + 1);
-        if list.file.len() + bytes.len() as u64 <= list.limit {
+        if list.removing > 0 || list.file.len() + bytes.len() as u64 <= list.limit {
             list.file.append(&bytes)?;
             list.file.sync()?;
             list.edits += 1;
         } else {
-            let bytes = manifest.encode();
-            replace(self.disk(), &path, &[&bytes], SyncPolicy::Always)?;
+            // As `replace` does it, with a look at the last moment at whose manifest that is.
+            let bytes = [list.manifest.encode(), edit.encode(2)].concat();
+            self.folder.check_in_place()?;
+            write_temporary(self.disk(), &path, &[&bytes], SyncPolicy::Always)?;
+            // What was removed is gone for good before it is forgotten what it was.
+            self.disk().sync_dir(self.folder.dir())?;
+            self.folder.check_in_place()?;
+            install_temporary(self.disk(), &path)?;
+            self.disk().sync_dir(self.folder.dir())?;
             list.file = self.disk().open(&path)?;
-            (list.edits, list.limit) = (1, limit(bytes.len(), &self.options));
+            (list.edits, list.limit) = (2, limit(bytes.len(), &self.options));
         }
         list.manifest = manifest;
+        list.removing += u64::from(edit.replaces_tables());
         self.change(|state| {
             let mut open: HashMap<u64, Arc<Table>> =
                 state.tables.all().map(|table| (table.meta.number, Arc::clone(table))).collect();
@@ -240,6 +280,15 @@ impl Store {
                 tables: Arc::new(Tables::of(&list.manifest, &open)),
             }
         });
+        Ok(())
+    }
+
+    /// Removes the tables that an edit has replaced.
+    pub(crate) fn remove_replaced(&self, numbers: impl Iterator<Item = u64>) -> Result<()> {
+        for number in numbers {
+            self.remove(FileKind::Table(number))?;
+        }
+        self.list.lock().map_err(|_| Error::panicked())?.removing -= 1;
         Ok(())
     }
 

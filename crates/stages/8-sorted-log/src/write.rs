@@ -162,7 +162,8 @@ impl Store {
             self.commit(last)?;
         }
         match self.options.work {
-            Work::Caller if has_rotated => self.work(),
+            // Its failure is this write's, though that is done: none that follows may be acknowledged.
+            Work::Caller if has_rotated => self.poison.guard(self.work()),
             Work::Background if has_rotated => {
                 self.signal.wake();
                 Ok(())
@@ -181,7 +182,7 @@ impl Store {
         loop {
             let seen = self.signal.rounds();
             let (state, _) = self.now();
-            let most_tables = 3 * self.options.level0_tables.max(1);
+            let most_tables = self.options.level0_tables.max(1).saturating_mul(3);
             if state.full.len() <= MOST_FULL && state.tables.levels[0].len() <= most_tables {
                 return Ok(());
             }

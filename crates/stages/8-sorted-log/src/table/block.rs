@@ -15,7 +15,7 @@ use std::ops::Range;
 use crate::bytes::{Reader, index, put_varint};
 
 /// So many entries share beginnings of their keys.
-const RESTART_INTERVAL: usize = 16;
+pub(super) const RESTART_INTERVAL: usize = 16;
 
 /// Writes a block.
 #[derive(Debug, Default)]

@@ -82,6 +82,10 @@ impl TableBuilder {
         if self.block.len() >= self.options.block_bytes { self.end_block() } else { Ok(()) }
     }
 
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// How long the file is by now, about.
     pub(crate) fn len(&self) -> u64 {
         self.len + self.block.len() as u64

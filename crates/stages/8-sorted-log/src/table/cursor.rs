@@ -7,7 +7,7 @@ use std::sync::Arc;
 use logladder_engine::{Direction, Result};
 
 use super::Table;
-use super::block::{Block, entry};
+use super::block::{Block, RESTART_INTERVAL, entry};
 
 /// Goes through tables that follow each other: those of a level, or a single one.
 #[derive(Debug)]
@@ -200,6 +200,10 @@ impl<'t> RunCursor<'t> {
             self.arena.extend_from_within(shared);
             self.arena.extend_from_slice(&self.bytes[entry.tail]);
             last = start..self.arena.len();
+            // Keys that share beginnings take more memory together than in the block, but never more than this.
+            if last.end > RESTART_INTERVAL * self.bytes.len() {
+                return None;
+            }
             self.before.push(Listed { key: last.clone(), value: entry.value });
             at = entry.next;
         }

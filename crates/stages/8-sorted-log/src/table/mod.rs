@@ -50,6 +50,9 @@ const FOOTER_MAGIC: &[u8; 4] = b"LLSL";
 /// The largest block, decompressed: one entry may be this much larger than the limit.
 const MAX_BLOCK: usize = 3 << 30;
 
+/// No byte of LZ4 becomes more than so many.
+const MOST_COMPRESSED: usize = 255;
+
 /// What the manifest knows of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TableMeta {
@@ -100,6 +103,17 @@ impl Footer {
         let crc = fields.u32()?;
         let is_right = crc == crc32fast::hash(&bytes[..32]) || sabotage::skips(Rule::ChecksumCheck);
         (is_right && fields.take(4)? == FOOTER_MAGIC).then_some((footer, crc))
+    }
+
+    /// Where the footer of the table `bytes` is, what it says, and its checksum.
+    fn of(path: &Path, bytes: &[u8]) -> Result<(usize, Self, u32)> {
+        let damaged = |offset: usize, what: &str| Error::corrupt(path, offset as u64, what);
+        let at = bytes.len().checked_sub(FOOTER_LEN).filter(|&at| at >= HEADER_LEN);
+        let at = at.ok_or_else(|| damaged(0, "it is too short to be a table"))?;
+        let decoded = Self::decode(&bytes[at..]);
+        let (footer, crc) =
+            decoded.ok_or_else(|| damaged(at, "the checksum of the footer does not match"))?;
+        Ok((at, footer, crc))
     }
 }
 
@@ -221,13 +235,31 @@ impl Table {
             let what = format!("the file has {} bytes, and the manifest says {}", map.len(), meta.len);
             return Err(damaged(map.len().min(index(meta.len)), &what));
         }
-        let footer_at = map.len().checked_sub(FOOTER_LEN).filter(|&at| at >= HEADER_LEN);
-        let footer_at = footer_at.ok_or_else(|| damaged(0, "it is too short to be a table"))?;
-        let (footer, crc) = Footer::decode(&map[footer_at..])
-            .ok_or_else(|| damaged(footer_at, "the checksum of the footer does not match"))?;
+        let (footer_at, footer, crc) = Footer::of(path, &map)?;
         if crc != meta.crc || footer.number != meta.number || footer.entries != meta.entries {
             return Err(damaged(footer_at, "it is not the table that the manifest names"));
         }
+        Self::of_map(path, map, meta, footer_at, footer)
+    }
+
+    /// Opens a table that no manifest names, to go through its entries: what its smallest and largest keys are, only a
+    /// manifest would say.
+    ///
+    /// # Errors
+    ///
+    /// It is not whole.
+    pub(crate) fn open_unlisted(disk: &dyn Disk, path: &Path, number: u64) -> Result<Self> {
+        let map = disk.map(path)?;
+        Header::decode(path, FileKind::Table(number), &map)?;
+        let (footer_at, footer, crc) = Footer::of(path, &map)?;
+        let (len, entries) = (map.len() as u64, footer.entries);
+        let (smallest, largest) = (Vec::new(), Vec::new());
+        let meta = TableMeta { number, len, entries, tombstones: 0, crc, smallest, largest };
+        Self::of_map(path, map, meta, footer_at, footer)
+    }
+
+    fn of_map(path: &Path, map: Map, meta: TableMeta, footer_at: usize, footer: Footer) -> Result<Self> {
+        let damaged = |offset: usize, what: &str| Error::corrupt(path, offset as u64, what);
         let (filter_at, index_at) = (index(footer.filter_at), index(footer.index_at));
         let section = |start: usize, end: usize, name: &str| {
             let bytes = end.checked_sub(4).and_then(|end| map.get(start..end));
@@ -317,7 +349,7 @@ impl Table {
         }
         match trailer[0] {
             PLAIN => Ok(Cow::Borrowed(bytes)),
-            COMPRESSED if Reader::new(bytes).u32().is_some_and(|len| len as usize <= MAX_BLOCK) => {
+            COMPRESSED if is_possible_len(bytes) => {
                 let plain = lz4_flex::decompress_size_prepended(bytes);
                 plain.map(Cow::Owned).map_err(|_| self.senseless(number))
             }
@@ -330,6 +362,12 @@ impl Table {
         let what = "the block makes no sense, though its checksum matches";
         Error::corrupt(&self.path, self.index.offsets[block], what)
     }
+}
+
+/// Whether these bytes of LZ4 can become as many as they say: memory is needed for those before they are there.
+fn is_possible_len(bytes: &[u8]) -> bool {
+    let len = Reader::new(bytes).u32().map(|len| len as usize);
+    len.is_some_and(|len| len <= MAX_BLOCK && len <= bytes.len().saturating_mul(MOST_COMPRESSED))
 }
 
 #[cfg(test)]
