@@ -57,12 +57,11 @@ pub(crate) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
         None => None,
     };
     let page = app.run(move |engine| {
-        let (keys, is_more) = match engine.as_ordered() {
-            Some(ordered) => page_in_order(ordered, &prefix, after.as_deref(), limit)?,
-            None => {
-                let iterate = engine.as_iterate().ok_or_else(|| Capability::Iterate.lacking(engine))?;
-                page_of_walk(iterate, &prefix, after.as_deref(), limit)?
-            }
+        let (keys, is_more) = if let Some(ordered) = engine.as_ordered() {
+            page_in_order(ordered, &prefix, after.as_deref(), limit)?
+        } else {
+            let iterate = engine.as_iterate().ok_or_else(|| Capability::Iterate.lacking(engine))?;
+            page_of_walk(iterate, &prefix, after.as_deref(), limit)?
         };
         let cursor = keys.last().filter(|_| is_more).map(|last| BASE64URL_NOPAD.encode(last));
         let keys = keys.iter().map(|key| raw(key)).collect::<Result<_, Refusal>>()?;

@@ -44,7 +44,7 @@ export function drawNotes(about) {
   if (about.is_temporary) {
     notes.push(
       "The store lies on a disk in memory, and ends with the server.",
-      "Crash: kill stops the process between two operations. What was written stays, because the system has it; the index is gone.",
+      "Crash: kill stops the process between two operations. What was written stays, because the system has it; what was only in memory is gone.",
       "Crash: power takes every byte that no sync made durable. That is the worst a loss of power can do; a real disk may have kept some.",
       "Reopen opens the store as the crash left it; with no crash before, it closes it first.",
     );
