@@ -54,7 +54,7 @@ pub(crate) fn violation(found: String) -> Violation {
 
 /// The calls as a violation tells them, a line each.
 pub(crate) fn told(deeds: &[Deed]) -> String {
-    deeds.iter().flat_map(Deed::lines).map(|line| format!("{line}\n")).collect()
+    deeds.iter().flat_map(Deed::lines).collect::<Vec<_>>().join("\n")
 }
 
 /// The files as a violation has them.
@@ -70,7 +70,8 @@ fn crashes(subject: &Subject) -> Result<CrashSummary, Box<Violation>> {
         match check(&script) {
             Ok(one) => add(&mut all, &one),
             Err(violation) => {
-                return Err(smaller_script(script, 0, violation, |script| check(script).map(drop)));
+                let smaller = smaller_script(script, 0, *violation, |script| check(script).map(drop));
+                return Err(Box::new(smaller));
             }
         }
     }
@@ -108,7 +109,8 @@ fn faults(subject: &Subject) -> Result<FaultSummary, Box<Violation>> {
                 all.images += one.images;
             }
             Err(violation) => {
-                return Err(smaller_script(script, 0, violation, |script| check(script).map(drop)));
+                let smaller = smaller_script(script, 0, *violation, |script| check(script).map(drop));
+                return Err(Box::new(smaller));
             }
         }
     }
@@ -122,7 +124,9 @@ fn damaged(
 ) -> Result<String, Box<Violation>> {
     let script = twenty_keys(subject);
     // The last step closes the store, and stays.
-    check(&script).map_err(|violation| smaller_script(script, 1, violation, |script| check(script).map(drop)))
+    check(&script).map_err(|violation| {
+        Box::new(smaller_script(script, 1, *violation, |script| check(script).map(drop)))
+    })
 }
 
 /// What was set is found by who looks at the disk: after a loss of power, if the engine claims to survive one.

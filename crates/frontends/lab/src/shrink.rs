@@ -14,9 +14,9 @@ type Outcome = Result<(), Box<Violation>>;
 pub(crate) fn smaller_script(
     mut script: Script,
     kept: usize,
-    mut violation: Box<Violation>,
+    mut violation: Violation,
     check: impl Fn(&Script) -> Outcome,
-) -> Box<Violation> {
+) -> Violation {
     let start = Instant::now();
     let free = |script: &Script| script.steps.len().saturating_sub(kept);
     let mut chunk = free(&script).div_ceil(2);
@@ -29,7 +29,7 @@ pub(crate) fn smaller_script(
             let mut smaller = script.clone();
             smaller.steps.drain(from..(from + chunk).min(free(&script)));
             match check(&smaller) {
-                Err(other) if same_kind(&other, &violation) => (script, violation) = (smaller, other),
+                Err(other) if same_kind(&other, &violation) => (script, violation) = (smaller, *other),
                 _ => from += chunk,
             }
         }
@@ -75,7 +75,7 @@ mod tests {
         for kept in [0, 1] {
             let script = Script { name: "many keys", steps: steps.clone() };
             let violation = finds(&script).unwrap_err();
-            let smaller = smaller_script(script, kept, violation, finds);
+            let smaller = smaller_script(script, kept, *violation, finds);
             // The first line is the script's name.
             assert_eq!(smaller.script.lines().count(), 2 + kept, "{}", smaller.script);
             assert!(smaller.script.contains("set \"key 3\" = \"value\""), "{}", smaller.script);
