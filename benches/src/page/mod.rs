@@ -35,7 +35,7 @@ struct Part {
 }
 
 /// The parts, in order. A file that none of them names is shown behind them.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part {
         id: "climb",
         title: "The ladder",
@@ -62,6 +62,13 @@ const PARTS: [Part; 6] = [
         title: "Other people’s engines",
         lead: "hash-log and five embedded stores behind the same trait, in one session, every value compared.",
         files: &["rivals"],
+    },
+    Part {
+        id: "scans",
+        title: "Keys in order",
+        lead: "sorted-log beside the embedded stores that keep keys in order: whole scans, short ones, and what each of them \
+               writes for it.",
+        files: &["scans"],
     },
     Part {
         id: "network",
