@@ -92,7 +92,7 @@ pub struct Of {
 
 impl Of {
     /// An entrant under this policy.
-    pub(crate) fn of(entrant: Entrant, sync: SyncPolicy) -> Self {
+    pub(crate) fn under(entrant: Entrant, sync: SyncPolicy) -> Self {
         Self {
             engine: entrant.name(),
             side: entrant.side(),
@@ -103,7 +103,7 @@ impl Of {
 
     /// An entrant whose writes are not synced one by one.
     pub(crate) fn relaxed(entrant: Entrant) -> Self {
-        Self::of(entrant, SyncPolicy::Never)
+        Self::under(entrant, SyncPolicy::Never)
     }
 }
 

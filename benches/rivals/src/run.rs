@@ -155,7 +155,7 @@ impl Step {
 }
 
 fn of(entrant: Entrant, synced: bool) -> Of {
-    Of::of(entrant, if synced { SyncPolicy::Always } else { SyncPolicy::Never })
+    Of::under(entrant, if synced { SyncPolicy::Always } else { SyncPolicy::Never })
 }
 
 /// A worker answered another question than it was asked.

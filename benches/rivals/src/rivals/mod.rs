@@ -25,6 +25,8 @@ use std::path::Path;
 use logladder_engine::{Direction, Durability, Engine, Error, KeyRange, Result, SyncPolicy};
 use serde::{Deserialize, Serialize};
 
+type OpenRival = fn(&Path, SyncPolicy, Option<Budget>) -> Result<Box<dyn Engine>>;
+
 /// Another project's engine.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -40,7 +42,7 @@ pub struct Rival {
     /// Whether it is called as no application would call it all the time. Then it stands beside the others for
     /// gets alone, and is not ranked.
     pub aside: bool,
-    open: fn(&Path, SyncPolicy, Option<Budget>) -> Result<Box<dyn Engine>>,
+    open: OpenRival,
 }
 
 /// The memory that an engine may take for itself, in bytes. It is told to those that can be told; without it, each takes what
@@ -283,7 +285,9 @@ mod tests {
             let store = rival.open_within(&dir, SyncPolicy::Never, budget).unwrap();
             let Some(ordered) = store.as_ordered() else { continue };
             ordered_rivals += 1;
-            map.iter().for_each(|(key, value)| store.set(key, value).unwrap());
+            for (key, value) in &map {
+                store.set(key, value).unwrap();
+            }
             for range in ranges {
                 let mut expected: Vec<(Vec<u8>, Vec<u8>)> =
                     if is_inverted(range) { Vec::new() } else { pairs(map.range::<[u8], _>(range)) };

@@ -207,6 +207,8 @@ mod tests {
         (numbers, shown)
     }
 
+    type Change = fn(&mut Shown);
+
     #[test]
     fn a_scan_of_all_rows_or_of_some_is_right_only_if_each_row_is() {
         let ledger = Ledger::new(600, 50, 1);
@@ -219,7 +221,7 @@ mod tests {
         };
         assert_eq!(is_right(&right), (true, true, true));
         assert!(rows.scan_some("x", &right, 299).is_ok(), "one row is left");
-        let wrong: [(&str, fn(&mut Shown)); 5] = [
+        let wrong: [(&str, Change); 5] = [
             ("a row is missing", |shown| drop(shown.0.remove(200))),
             ("the last row is missing", |shown| drop(shown.0.pop())),
             ("two rows have changed their values", |shown| {

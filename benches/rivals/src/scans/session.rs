@@ -94,7 +94,7 @@ impl Session {
 
         doing("fill");
         let write_time = Duration::from_millis(self.write_millis);
-        let fill = self.stretch(&*engine, &ledger, Call::Set, write_time).run(order.iter().copied())?;
+        let fill = stretch(&*engine, &ledger, Call::Set, write_time).run(order.iter().copied())?;
         order.truncate(usize::try_from(fill.operations).unwrap_or(usize::MAX));
         doing("settle");
         engine.sync().map_err(failed(name, "sync"))?;
@@ -110,7 +110,7 @@ impl Session {
         }
         let read_time = Duration::from_millis(self.read_millis);
         let gets = |keys: &mut dyn Iterator<Item = u32>| {
-            let stretch = self.stretch(&*engine, &ledger, Call::Get, read_time);
+            let stretch = stretch(&*engine, &ledger, Call::Get, read_time);
             stretch.run(keys).map(|pace| pace.per_second())
         };
         doing("get");
@@ -142,17 +142,6 @@ impl Session {
         })
     }
 
-    fn stretch<'s>(
-        &self,
-        engine: &'s dyn Engine,
-        ledger: &'s Ledger,
-        call: Call,
-        budget: Duration,
-    ) -> Stretch<'s> {
-        let during = if call == Call::Set { "fill" } else { "get" };
-        Stretch { engine, ledger, call, during, budget }
-    }
-
     /// Rows per second of scans of everything, one after the other until the time is over.
     fn whole_scans(
         &self,
@@ -179,6 +168,11 @@ impl Session {
         }
         Ok(rate(scans, time))
     }
+}
+
+fn stretch<'s>(engine: &'s dyn Engine, ledger: &'s Ledger, call: Call, budget: Duration) -> Stretch<'s> {
+    let during = if call == Call::Set { "fill" } else { "get" };
+    Stretch { engine, ledger, call, during, budget }
 }
 
 #[allow(clippy::cast_precision_loss)] // No session shows 2^53 rows.

@@ -29,8 +29,10 @@ pub(super) fn all(rows: &[Row]) -> Vec<Sheet> {
     sheets
 }
 
+type Figure = fn(&Row) -> Median;
+
 /// What stands in each column of the speeds.
-const SPEEDS: [(&str, fn(&Row) -> Median); 6] = [
+const SPEEDS: [(&str, Figure); 6] = [
     (">fill/s", |row| row.fill),
     (">get/s", |row| row.get),
     (">get absent/s", |row| row.get_absent),

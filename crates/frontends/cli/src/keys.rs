@@ -219,6 +219,9 @@ impl History {
 /// What is printed for a version in which a key was deleted.
 pub(crate) const DELETED: &str = "(deleted)";
 
+/// Is shown a version: its number, and its value if it is not a delete.
+type VisitNumbered<'v> = dyn FnMut(u64, Option<&[u8]>) -> Result<()> + 'v;
+
 /// Shows the versions of a key, the newest first, to `visit`: their numbers and values. Says whether there is any.
 ///
 /// # Errors
@@ -227,7 +230,7 @@ pub(crate) const DELETED: &str = "(deleted)";
 pub(crate) fn for_each_version(
     engine: &dyn Engine,
     key: &[u8],
-    visit: &mut dyn FnMut(u64, Option<&[u8]>) -> Result<()>,
+    visit: &mut VisitNumbered<'_>,
 ) -> Result<bool> {
     let (mut outcome, mut is_known) = (Ok(()), false);
     store::history(engine)?.versions(key, &mut |version| {

@@ -83,16 +83,15 @@ impl Serve {
         let runtime = tokio::runtime::Runtime::new().context("cannot start the threads of the server")?;
         // Before there is a store: a port in use leaves nothing behind.
         let listening = runtime.block_on(Listening::at(options)).map_err(|error| refusal(&error))?;
-        let engine = match &following {
-            Some(following) => following.open(arguments)?,
-            None => {
-                let engine = arguments.open_saying(|news| match news {
-                    News::Repaired(what) => warn!("Repaired: {what}"),
-                    News::Replayed(what) => info!("{what}"),
-                })?;
-                promote_copy(&*engine)?;
-                Arc::new(engine)
-            }
+        let engine = if let Some(following) = &following {
+            following.open(arguments)?
+        } else {
+            let engine = arguments.open_saying(|news| match news {
+                News::Repaired(what) => warn!("Repaired: {what}"),
+                News::Replayed(what) => info!("{what}"),
+            })?;
+            promote_copy(&*engine)?;
+            Arc::new(engine)
         };
         if let Some(backups) = &self.backups {
             std::fs::create_dir_all(backups)

@@ -162,9 +162,11 @@ mod tests {
     use super::*;
     use crate::deed::{Visited, VisitorEnd};
 
+    type Pair = (Vec<u8>, Vec<u8>);
+
     /// Forgets a key when another of the same length is set.
     #[derive(Default)]
-    struct Forgetful(Mutex<HashMap<usize, (Vec<u8>, Vec<u8>)>>);
+    struct Forgetful(Mutex<HashMap<usize, Pair>>);
 
     impl Engine for Forgetful {
         fn name(&self) -> &'static str {

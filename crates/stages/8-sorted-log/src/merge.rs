@@ -174,7 +174,9 @@ mod tests {
         ) {
             let memtables: Vec<Memtable> = parts.iter().map(|part| {
                 let memtable = Memtable::new(1, false, 100);
-                part.iter().for_each(|(key, value)| memtable.insert(key, value.as_deref(), 1));
+                for (key, value) in part {
+                    memtable.insert(key, value.as_deref(), 1);
+                }
                 memtable
             }).collect();
             let mut expected = BTreeMap::new();

@@ -81,7 +81,9 @@ fn the_longest_value_under_the_longest_key_comes_back_whole_and_takes_no_neighbo
     store.set(b"before", b"1").unwrap();
     {
         let mut value = vec![0; limits::MAX_VALUE_LEN];
-        marks().into_iter().for_each(|(place, byte)| value[place] = byte);
+        for (place, byte) in marks() {
+            value[place] = byte;
+        }
         // The largest batch there can be has room for it, and for a neighbour.
         store.set(&longest_key, &value).unwrap();
     }
