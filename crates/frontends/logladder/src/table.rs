@@ -29,7 +29,7 @@ pub struct Stage {
     describe: fn(&str, &[u8]) -> Vec<Field>,
 }
 
-/// Every stage that stands, from the bottom up. The numbers that are missing are stages to come.
+/// Every stage that is opened in a folder, from the bottom up.
 pub static STAGES: &[Stage] = &[
     Stage {
         number: 1,

@@ -15,9 +15,9 @@ use crate::snapshot;
 use crate::together::Together;
 
 /// Stages whose `get` reads memory, mapped files included, and takes no lock that is held during file work: a map
-/// (memory, json-file, replay-log), an index over mapped segments (hash-log, and a copy that is one), or a memtable and mapped
-/// tables (sorted-log). Their gets run on the threads of the network, which saves two changes of thread per request. Whatever else an engine does, and a get of any other stage, runs on a thread
-/// that may wait.
+/// (memory, json-file, replay-log), an index over mapped segments (hash-log, and a copy that is one), or a memtable and
+/// mapped tables (sorted-log). Their gets run on the threads of the network, which saves two changes of thread per request.
+/// Whatever else an engine does, and a get of any other stage, runs on a thread that may wait.
 const READS_FROM_MEMORY: [&str; 6] =
     ["memory", "json-file", "replay-log", "hash-log", "sorted-log", "follower"];
 

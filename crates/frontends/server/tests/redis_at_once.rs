@@ -10,7 +10,7 @@ use harness::{durable, fail_syncs, options, stage};
 use logladder::SyncPolicy;
 
 /// The stages that can compare before they write.
-const ATOMIC: [&str; 3] = ["memory", "replay-log", "hash-log"];
+const ATOMIC: [&str; 4] = ["memory", "replay-log", "hash-log", "sorted-log"];
 
 #[test]
 fn who_reads_several_keys_sees_no_half_of_what_writes_several() {
