@@ -15,7 +15,7 @@
 //! - Every engine has the same [`Budget`] of memory, where it can be told one.
 //! - Rounds are the outer loop, and each begins with another engine.
 //!
-//! [`Session`](session::Session) is what one process does, [`ScanResults`] what came of all of them; the table of targets is
+//! [`Session`] is what one process does, [`ScanResults`] what came of all of them; the table of targets is
 //! in [`sheets`].
 
 mod flags;
