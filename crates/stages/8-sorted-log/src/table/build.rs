@@ -71,7 +71,8 @@ impl TableBuilder {
             self.smallest = key.to_vec();
         } else if self.block.is_empty() {
             // A block has been ended: `largest` is its last key.
-            self.start = key[..=common_len(&self.largest, key).min(key.len().saturating_sub(1))].to_vec();
+            let differs_at = common_len(&self.largest, key);
+            self.start = key[..key.len().min(differs_at + 1)].to_vec();
         }
         self.block.add(key, value);
         self.entries += 1;
