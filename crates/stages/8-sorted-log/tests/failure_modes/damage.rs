@@ -141,18 +141,6 @@ fn a_whole_file_in_the_place_of_another_is_noticed() {
             );
         }
     }
-    // That of another store of the same name and the same length, too.
-    let twin = RecordingDisk::new();
-    let store = open_with(&twin, tiny()).unwrap();
-    for number in 0..60_u8 {
-        store.set(&[number], &[number + 1; 20]).unwrap();
-    }
-    close(store);
-    assert_eq!(names(&twin, ""), all);
-    for name in names(&disk, ".table") {
-        assert_eq!(bytes(&twin, &name).len(), bytes(&disk, &name).len());
-        assert_eq!(refused(&with_file(&disk, &name, bytes(&twin, &name))).0, name);
-    }
 }
 
 /// A table is never cut, nor lengthened.
