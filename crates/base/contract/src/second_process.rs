@@ -16,6 +16,11 @@
 //! }
 //! ```
 
+pub mod draw;
+pub mod failure;
+pub mod ledger;
+pub mod steps;
+
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};

@@ -20,15 +20,13 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test that cannot be set up has failed")]
 
-mod child;
-
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use child::draw::{below, one_of, seed};
-use child::ledger::Ledger;
-use child::steps::{perform, step};
+use logladder_contract::second_process::draw::{below, one_of, seed};
+use logladder_contract::second_process::ledger::Ledger;
+use logladder_contract::second_process::steps::{perform, step};
 use logladder_contract::second_process::{Running, cheap_folder, number, say, task};
 use logladder_engine::{Compact, Engine, Open, SyncPolicy};
 use logladder_hash_log::{Compaction, HashLog, Hints, Options};
@@ -92,7 +90,7 @@ fn write(dir: &Path, seed: u64, life: u64, next: &[u64]) {
                 let store = &store;
                 scope.spawn(move || {
                     for number in first..first + steps {
-                        let changes = step(seed, writer, number, store.as_atomic().is_some());
+                        let changes = step(seed, writer, number);
                         perform(store, &changes).expect("the step is done");
                         say(&format!("done {writer} {number}"));
                     }
@@ -140,7 +138,7 @@ fn kill_over_and_over(kills: u64, seed: u64, folder: &Path) {
     println!("{kills} kills; to write the same again: {}={seed}", logladder_contract::SEED);
     let dir = folder.join("store");
     let store = HashLog::open(&dir, Options::default()).expect("a new store");
-    let mut ledger = Ledger::new(seed, store.as_atomic().is_some(), WRITERS);
+    let mut ledger = Ledger::new(seed, WRITERS);
     drop(store);
     let (mut killed, mut while_opening, mut life) = (0, 0, 0);
     while killed < kills {

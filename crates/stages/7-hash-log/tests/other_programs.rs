@@ -7,8 +7,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test that cannot be set up has failed")]
 
-mod child;
-
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::os::unix::process::ExitStatusExt;
@@ -16,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use child::draw::seed;
-use child::failure::{takes_no_more_and_reads_on, tell, told};
-use child::ledger::Ledger;
-use child::steps::{perform, step};
+use logladder_contract::second_process::draw::seed;
+use logladder_contract::second_process::failure::{takes_no_more_and_reads_on, tell, told};
+use logladder_contract::second_process::ledger::Ledger;
+use logladder_contract::second_process::steps::{perform, step};
 use logladder_contract::second_process::{Running, cheap_folder, number, say, task, wait};
 use logladder_engine::{Engine, Error, Open};
 use logladder_hash_log::{Compaction, HashLog, Options};
@@ -252,7 +250,7 @@ fn a_disk_that_fills_up_while_segments_rotate_and_are_compacted_is_an_error_and_
         disk.enlarge();
         let store = HashLog::open(&dir, Options::default());
         let store = store.unwrap_or_else(|error| panic!("{when}: the store does not open: {error}"));
-        let mut ledger = Ledger::new(seed, store.as_atomic().is_some(), 1);
+        let mut ledger = Ledger::new(seed, 1);
         for line in &lines {
             ledger.hear(line);
         }
@@ -268,9 +266,9 @@ fn fill(dir: &Path, seed: u64) {
         Ok(store) => store,
         Err(error) => return tell("open", &error),
     };
-    let mut ledger = Ledger::new(seed, store.as_atomic().is_some(), 1);
+    let mut ledger = Ledger::new(seed, 1);
     for number in 0..3_000 {
-        let changes = step(seed, 0, number, store.as_atomic().is_some());
+        let changes = step(seed, 0, number);
         if let Err(error) = perform(&store, &changes) {
             tell("step", &error);
             takes_no_more_and_reads_on(&store, &ledger, seed);

@@ -20,15 +20,13 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test that cannot be set up has failed")]
 
-mod child;
-
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use child::draw::{below, one_of, seed};
-use child::ledger::Ledger;
-use child::steps::{perform, step};
+use logladder_contract::second_process::draw::{below, one_of, seed};
+use logladder_contract::second_process::ledger::Ledger;
+use logladder_contract::second_process::steps::{perform, step};
 use logladder_contract::second_process::{Running, cheap_folder, number, say, task};
 use logladder_engine::{Compact, Engine, Open, SyncPolicy};
 use logladder_sorted_log::{Compression, Options, SortedLog, Work};

@@ -7,8 +7,6 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test that cannot be set up has failed")]
 
-mod child;
-
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::os::unix::process::ExitStatusExt;
@@ -16,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use child::draw::seed;
-use child::failure::{takes_no_more_and_reads_on, tell, told};
-use child::ledger::Ledger;
-use child::steps::{perform, step};
+use logladder_contract::second_process::draw::seed;
+use logladder_contract::second_process::failure::{takes_no_more_and_reads_on, tell, told};
+use logladder_contract::second_process::ledger::Ledger;
+use logladder_contract::second_process::steps::{perform, step};
 use logladder_contract::second_process::{Running, cheap_folder, number, say, task, wait};
 use logladder_engine::{Engine, Error, Open};
 use logladder_sorted_log::{Options, SortedLog, Work};

@@ -16,19 +16,17 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test that cannot be set up has failed")]
 
-#[path = "../child/mod.rs"]
-mod child;
 mod script;
 
 use std::path::Path;
 
-use child::draw::seed;
-use child::failure::told;
-use child::ledger::Ledger;
-use child::steps::{perform, step};
 use logladder_contract::injected::{Ran, Script, Shot};
+use logladder_contract::second_process::draw::seed;
+use logladder_contract::second_process::failure::told;
+use logladder_contract::second_process::ledger::Ledger;
 use logladder_contract::second_process::number;
-use logladder_engine::{Engine, Open};
+use logladder_contract::second_process::steps::{perform, step};
+use logladder_engine::Open;
 use logladder_hash_log::{Compaction, HashLog, Options};
 
 const TEST: &str = "after_a_fault_at_any_system_call_the_store_opens_with_all_that_was_acknowledged";
@@ -73,14 +71,14 @@ fn check(dir: &Path, seed: u64, lines: &[String], when: &str) {
         HashLog::open(dir, options).unwrap_or_else(|error| panic!("{when}: the store does not open: {error}"))
     };
     let store = open();
-    let mut ledger = Ledger::new(seed, store.as_atomic().is_some(), 1);
+    let mut ledger = Ledger::new(seed, 1);
     for line in lines {
         ledger.hear(line);
     }
     ledger.settle(&store, when);
     for _ in 0..3 {
         let number = ledger.next()[0];
-        let changes = step(seed, 0, number, store.as_atomic().is_some());
+        let changes = step(seed, 0, number);
         perform(&store, &changes).expect("the store takes writes again");
         ledger.hear(&format!("done 0 {number}"));
     }

@@ -7,9 +7,9 @@ use logladder_contract::second_process::say;
 use logladder_engine::{Compact as _, Engine, Open, SyncPolicy};
 use logladder_hash_log::{Compaction, HashLog, Hints, Options};
 
-use crate::child::failure::{takes_no_more_and_reads_on, tell};
-use crate::child::ledger::Ledger;
-use crate::child::steps::{perform, step};
+use logladder_contract::second_process::failure::{takes_no_more_and_reads_on, tell};
+use logladder_contract::second_process::ledger::Ledger;
+use logladder_contract::second_process::steps::{perform, step};
 
 use Deed::{Backup, Close, Compact, Seal, Steps, Sync};
 
@@ -33,7 +33,7 @@ pub(crate) fn go_through(dir: &Path, seed: u64) {
             Ok(store) => store,
             Err(error) => return tell("open", &error),
         };
-        let ledger = ledger.get_or_insert_with(|| Ledger::new(seed, store.as_atomic().is_some(), 1));
+        let ledger = ledger.get_or_insert_with(|| Ledger::new(seed, 1));
         let mut session = Session { store, ledger, seed, dir };
         for deed in deeds {
             if *deed == Close {
@@ -91,7 +91,7 @@ impl Session<'_> {
 
     fn step(&mut self) -> logladder_engine::Result<()> {
         let number = self.ledger.next()[0];
-        let changes = step(self.seed, 0, number, self.store.as_atomic().is_some());
+        let changes = step(self.seed, 0, number);
         perform(&self.store, &changes)?;
         let line = format!("done 0 {number}");
         say(&line);

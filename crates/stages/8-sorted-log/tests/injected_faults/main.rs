@@ -18,18 +18,16 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a test that cannot be set up has failed")]
 
-#[path = "../child/mod.rs"]
-mod child;
 mod script;
 
 use std::path::Path;
 
-use child::draw::seed;
-use child::failure::told;
-use child::ledger::Ledger;
-use child::steps::{perform, step};
 use logladder_contract::injected::{Ran, Script, Shot};
+use logladder_contract::second_process::draw::seed;
+use logladder_contract::second_process::failure::told;
+use logladder_contract::second_process::ledger::Ledger;
 use logladder_contract::second_process::number;
+use logladder_contract::second_process::steps::{perform, step};
 use logladder_engine::Open;
 use logladder_sorted_log::SortedLog;
 

@@ -7,9 +7,9 @@ use logladder_contract::second_process::say;
 use logladder_engine::{Backup as _, Compact as _, Engine, Open, SyncPolicy};
 use logladder_sorted_log::{Options, SortedLog, Work};
 
-use crate::child::failure::{takes_no_more_and_reads_on, tell};
-use crate::child::ledger::Ledger;
-use crate::child::steps::{perform, step};
+use logladder_contract::second_process::failure::{takes_no_more_and_reads_on, tell};
+use logladder_contract::second_process::ledger::Ledger;
+use logladder_contract::second_process::steps::{perform, step};
 
 use Deed::{Backup, Close, Compact, Flush, Steps, Sync};
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound::Unbounded;
 use std::ops::ControlFlow;
 
-use logladder_contract::second_process;
-use logladder_engine::{Direction, Engine, Ordered};
-use logladder_sorted_log::SortedLog;
+use logladder_engine::{Direction, Engine};
 
+use super::draw::index;
+use super::number;
 use super::steps::{Change, KEYS, key, step};
 
 type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -17,7 +17,7 @@ type Contents = BTreeMap<Vec<u8>, Vec<u8>>;
 /// Each writer waits for one step before it begins the next. So when it dies, one step at most is under way, and that
 /// one is whole or absent. Which it is the next opening decides, once and for all.
 #[derive(Debug, Clone)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     seed: u64,
     /// Each key that has a value.
     contents: Contents,
@@ -30,44 +30,52 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(seed: u64, writers: u64) -> Self {
+    /// That of a new store, to which so many writers write what is drawn from `seed`.
+    #[must_use]
+    pub fn new(seed: u64, writers: u64) -> Self {
         let next = (0..writers).map(|_| 0).collect();
         Self { seed, contents: Contents::new(), next, acknowledged: 0, taken: 0 }
     }
 
     /// The numbers with which the writers go on.
-    pub(crate) fn next(&self) -> &[u64] {
+    #[must_use]
+    pub fn next(&self) -> &[u64] {
         &self.next
     }
 
-    pub(crate) fn acknowledged(&self) -> u64 {
+    /// How many steps were acknowledged.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
         self.acknowledged
     }
 
-    pub(crate) fn taken(&self) -> u64 {
+    /// How many that were not are done all the same.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
         self.taken
     }
 
     /// Takes in a line of the second process. Says whether it acknowledges a step: `done WRITER NUMBER`.
-    pub(crate) fn hear(&mut self, line: &str) -> bool {
-        let Some((writer, number)) = line.strip_prefix("done ").and_then(|rest| rest.split_once(' ')) else {
+    pub fn hear(&mut self, line: &str) -> bool {
+        let Some((writer, step_number)) = line.strip_prefix("done ").and_then(|rest| rest.split_once(' '))
+        else {
             return false;
         };
-        let (writer, number) = (second_process::number(writer), second_process::number(number));
-        let place = usize::try_from(writer).expect("a writer");
-        assert_eq!(number, self.next[place], "a writer does one step after the other");
+        let (writer, step_number) = (number(writer), number(step_number));
+        let place = index(writer);
+        assert_eq!(step_number, self.next[place], "a writer does one step after the other");
         self.next[place] += 1;
         self.acknowledged += 1;
-        let changes = step(self.seed, writer, number);
+        let changes = step(self.seed, writer, step_number);
         apply(&mut self.contents, changes);
         true
     }
 
     /// Checks that `store` holds what was acknowledged and nothing else, and of each step under way all or nothing.
     /// From then on that is what it must hold.
-    pub(crate) fn settle(&mut self, store: &SortedLog, when: &str) {
+    pub fn settle(&mut self, store: &dyn Engine, when: &str) {
         for writer in 0..self.next.len() as u64 {
-            let place = usize::try_from(writer).expect("a writer");
+            let place = index(writer);
             let changes = step(self.seed, writer, self.next[place]);
             let mut with_it = self.contents.clone();
             apply(&mut with_it, changes.clone());
@@ -85,7 +93,7 @@ impl Ledger {
     }
 
     /// Checks that `store` holds exactly what it must.
-    pub(crate) fn check(&self, store: &SortedLog, when: &str) {
+    pub fn check(&self, store: &dyn Engine, when: &str) {
         for writer in 0..self.next.len() as u64 {
             for slot in 0..KEYS {
                 let key = key(writer, slot);
@@ -100,9 +108,21 @@ impl Ledger {
                 );
             }
         }
+        if let Some(iterate) = store.as_iterate() {
+            let mut shown = Contents::new();
+            let visited = iterate.for_each(&mut |key, value| {
+                assert!(shown.insert(key.to_vec(), value.to_vec()).is_none(), "{when}: a key is shown twice");
+                ControlFlow::Continue(())
+            });
+            assert!(
+                visited.is_ok() && shown == self.contents,
+                "{when}: a visit shows something else: {visited:?}"
+            );
+        }
         for direction in [Direction::Forward, Direction::Backward] {
+            let Some(ordered) = store.as_ordered() else { break };
             let mut shown = Vec::new();
-            let scanned = store.scan((Unbounded, Unbounded), direction, &mut |key, value| {
+            let scanned = ordered.scan((Unbounded, Unbounded), direction, &mut |key, value| {
                 shown.push((key.to_vec(), value.to_vec()));
                 ControlFlow::Continue(())
             });
@@ -118,9 +138,10 @@ impl Ledger {
     }
 
     /// Checks that `store` counts as many keys as it must hold.
-    pub(crate) fn count(&self, store: &SortedLog, when: &str) {
-        let live_keys = store.stats().expect("a store can be counted").live_keys;
-        assert_eq!(live_keys, self.contents.len() as u64, "{when}: its keys are counted");
+    pub fn count(&self, store: &dyn Engine, when: &str) {
+        let live_keys = store.stats().map(|stats| stats.live_keys);
+        let is_right = live_keys.as_ref().is_ok_and(|&keys| keys == self.contents.len() as u64);
+        assert!(is_right, "{when}: {live_keys:?} are counted, and there are {}", self.contents.len());
     }
 }
 
@@ -133,7 +154,7 @@ fn apply(contents: &mut Contents, changes: Vec<Change>) {
     }
 }
 
-fn get(store: &SortedLog, key: &[u8], when: &str) -> Option<Vec<u8>> {
+fn get(store: &dyn Engine, key: &[u8], when: &str) -> Option<Vec<u8>> {
     store.get(key).unwrap_or_else(|error| panic!("{when}: {} cannot be read: {error}", key.escape_ascii()))
 }
 

@@ -1,14 +1,13 @@
 //! What the second process does when the store reports an error: it tells, and checks that no more is promised.
 
-use logladder_contract::second_process::say;
 use logladder_engine::{Engine, Error};
-use logladder_sorted_log::SortedLog;
 
 use super::ledger::Ledger;
+use super::say;
 use super::steps::{perform, step};
 
 /// Says which error came of what: `failed WHAT CODE`, with the system's number of the error or the name of ours.
-pub(crate) fn tell(what: &str, error: &Error) {
+pub fn tell(what: &str, error: &Error) {
     let code = match error {
         Error::Io { source, .. } => {
             source.raw_os_error().map_or_else(|| format!("{:?}", source.kind()), |code| code.to_string())
@@ -21,13 +20,14 @@ pub(crate) fn tell(what: &str, error: &Error) {
 }
 
 /// What the line of [`tell`] told: what failed, and with which code.
-pub(crate) fn told(line: &str) -> Option<(String, String)> {
+#[must_use]
+pub fn told(line: &str) -> Option<(String, String)> {
     let (what, code) = line.strip_prefix("failed ")?.split_once(' ')?;
     Some((what.to_owned(), code.to_owned()))
 }
 
 /// After a failed step or sync every write and every sync is refused, and reads go on with what was acknowledged.
-pub(crate) fn takes_no_more_and_reads_on(store: &SortedLog, ledger: &Ledger, seed: u64) {
+pub fn takes_no_more_and_reads_on(store: &dyn Engine, ledger: &Ledger, seed: u64) {
     let mut ledger = ledger.clone();
     ledger.settle(store, "after the failure");
     let changes = step(seed, 0, ledger.next()[0]);
