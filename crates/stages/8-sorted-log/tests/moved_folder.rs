@@ -116,6 +116,21 @@ fn a_store_whose_folder_was_moved_away_and_put_back_goes_on() {
 }
 
 #[test]
+fn a_flush_while_the_folder_is_away_stops_no_write_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [dir, away] = ["data", "data.old"].map(|name| folder.path().join(name));
+    let store = open(&dir);
+    store.set(b"key", b"first").unwrap();
+    fs::rename(&dir, &away).unwrap();
+    assert_says_what_happened(store.flush(), "flush", &dir);
+    fs::rename(&away, &dir).unwrap();
+    store.flush().unwrap();
+    store.set(b"key", b"again").unwrap();
+    Box::new(store).close().unwrap();
+    assert_eq!(open(&dir).get(b"key").unwrap().unwrap(), b"again");
+}
+
+#[test]
 fn a_sync_of_a_store_whose_folder_was_removed_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("data");
