@@ -58,11 +58,15 @@ impl Sabotage {
                 #[cfg(feature = "sabotage")]
                 let _broken = logladder_disk::sabotage::break_rule(rule);
                 // Without the feature the rule is kept, and nothing will be noticed.
-                let _ = rule;
-                (crash_images_of(subject, &scripts(subject), None).err())
-                    .or_else(|| crate::bit_flips(subject).err())
-                    .or_else(|| crate::cuts(subject).err())
-                    .or_else(|| crate::faults(subject).err())
+                let crashes = || crash_images_of(subject, &scripts(subject), None).err();
+                let damage = || crate::bit_flips(subject).err().or_else(|| crate::cuts(subject).err());
+                // What checksums are for is damage: a crash alone seldom needs them, and going through all of them
+                // before would take most of the time that this takes.
+                let found = match rule {
+                    Rule::ChecksumCheck => damage().or_else(crashes),
+                    _ => crashes().or_else(damage),
+                };
+                found.or_else(|| crate::faults(subject).err())
             }
         }
     }

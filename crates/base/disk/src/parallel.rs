@@ -24,8 +24,10 @@ pub fn for_each<T: Send>(
     bytes: u64,
     work: impl Fn(usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    let available = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS).min(count);
-    if bytes < WORTH_IT || available < 2 {
+    // How many threads the machine has is asked last: the answer is in files of the system.
+    let available = || thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS).min(count);
+    let threads = if bytes < WORTH_IT { 1 } else { available() };
+    if threads < 2 {
         return (0..count).map(work).collect();
     }
     let next = AtomicUsize::new(0);
@@ -41,7 +43,7 @@ pub fn for_each<T: Send>(
         }
     };
     thread::scope(|scope| {
-        for _ in 1..available {
+        for _ in 1..threads {
             scope.spawn(take);
         }
         take();

@@ -73,8 +73,9 @@ pub(crate) struct Loader<'s> {
     sources: &'s [Source],
     hash_key: [u8; 16],
     versions: usize,
-    /// Those that have a key so far.
-    shards: Vec<Mutex<Option<Loading>>>,
+    /// Those that have a key so far. Each in a box: of a small store most have none, and going through them all should
+    /// not mean going through their memory.
+    shards: Vec<Mutex<Option<Box<Loading>>>>,
     /// Of each source, bytes of the records that the index points to.
     live_bytes: Vec<AtomicU64>,
     /// How often a record was looked up.
