@@ -75,7 +75,8 @@ fn test_partition() -> Result<()> {
     if !removed.is_ok_and(|status| status.success()) {
         bail!("cannot remove the network namespace {name}");
     }
-    cargo(&["test", "--package", STAGE_9, "--test", "partition", "--", "--ignored", "--nocapture"], &[])
+    let test = ["--test", "partition", "--", "--ignored", "--nocapture"];
+    cargo(&[&["test"], &WITH_STAGE_9[..], &test].concat(), &[])
 }
 
 /// Says aloud what no test has looked at.
