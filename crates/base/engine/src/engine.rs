@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::{
     Atomic, Backup, Changes, Cluster, Collections, Compact, Durability, Expire, Follow, History, Iterate,
-    Ordered, Repair, Result, Stats,
+    Ordered, Repair, Result, Stalls, Stats,
 };
 
 /// A key-value store.
@@ -128,6 +128,12 @@ pub trait Engine: Send + Sync {
     /// Empty after a clean shutdown, and for a stage with no files.
     fn repairs(&self) -> &[Repair] {
         &[]
+    }
+
+    /// How often writers had to wait for room, and how long, if the stage ever lets them. [`stats`](Engine::stats) says it
+    /// too, and may have to count keys for the rest; this answers at once, also while a writer waits.
+    fn stalls(&self) -> Option<Stalls> {
+        None
     }
 
     /// Why writes that were acknowledged are not where they belong, if the last attempt of the engine itself to put them

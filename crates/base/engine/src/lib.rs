@@ -41,4 +41,4 @@ pub use capabilities::{
 pub use engine::{Engine, Open};
 pub use error::{Error, Result};
 pub use layout::Field;
-pub use report::{Durability, Repair, Stats, SyncPolicy};
+pub use report::{Durability, Repair, Stalls, Stats, SyncPolicy};

@@ -95,6 +95,29 @@ pub struct Stats {
     pub unwritten_keys: u64,
     /// How often writing those has failed since it last succeeded. 0 is health.
     pub failed_writes: u64,
+    /// How often writers had to wait for room, as [`Engine::stalls`](crate::Engine::stalls) says it. None for a stage
+    /// that never lets them wait.
+    pub stalls: Option<Stalls>,
+}
+
+/// How often writers had to wait since the store was opened, because they were faster than what they had written could be
+/// put in its place, and for how long.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stalls {
+    /// How many waits have begun.
+    pub count: u64,
+    /// What they took together, of one that goes on as well. Writers that wait at the same time count each for itself, so
+    /// this may be more than has passed.
+    pub time: Duration,
+}
+
+impl Stalls {
+    /// So many waits, which took so long together.
+    #[must_use]
+    pub fn new(count: u64, time: Duration) -> Self {
+        Self { count, time }
+    }
 }
 
 /// Something that opening a store had to cut off: a write that a crash left unfinished.

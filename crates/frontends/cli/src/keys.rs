@@ -178,8 +178,8 @@ pub(crate) fn print_stats(engine: &dyn Engine, out: &mut dyn Write) -> Result<()
     Ok(())
 }
 
-fn rows(sizes: &Sizes) -> [(&'static str, u64); 7] {
-    [
+fn rows(sizes: &Sizes) -> Vec<(&'static str, u64)> {
+    let mut rows = vec![
         ("live keys", sizes.live_keys),
         ("live bytes", sizes.live_bytes),
         ("disk bytes", sizes.disk_bytes),
@@ -187,7 +187,12 @@ fn rows(sizes: &Sizes) -> [(&'static str, u64); 7] {
         ("unreserved files", sizes.unreserved_files),
         ("unwritten keys", sizes.unwritten_keys),
         ("failed writes", sizes.failed_writes),
-    ]
+    ];
+    if let Some(stalls) = sizes.stalls {
+        let milliseconds = u64::try_from(stalls.time.as_millis()).unwrap_or(u64::MAX);
+        rows.extend([("stalls", stalls.count), ("stalled ms", milliseconds)]);
+    }
+    rows
 }
 
 /// What `logladder history` takes.
@@ -260,5 +265,19 @@ impl Stages {
             }
         }
         Ok(Answer::Yes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_of_writers_are_rows_where_a_stage_has_them() {
+        let mut sizes = Sizes::default();
+        let without = rows(&sizes);
+        assert!(without.iter().all(|(name, _)| !name.contains("stall")), "{without:?}");
+        sizes.stalls = Some(logladder::Stalls::new(3, std::time::Duration::from_millis(1_500)));
+        assert_eq!(rows(&sizes)[without.len()..], [("stalls", 3), ("stalled ms", 1_500)]);
     }
 }

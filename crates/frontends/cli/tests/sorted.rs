@@ -162,3 +162,19 @@ fn compact_leaves_one_level_and_no_tombstone() {
     let stats = done(folder.path(), &["--dir", ".", "--json", "stats"]);
     assert!(stats.contains(r#""stage":"sorted-log""#) && stats.contains(r#""live_keys":59"#), "{stats}");
 }
+
+#[test]
+fn stats_say_of_a_stage_whose_writers_may_have_to_wait_how_often_they_did() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path());
+    let stats = done(folder.path(), &["--dir", ".", "stats"]);
+    assert!(stats.ends_with("\nstalls            0\nstalled ms        0\n"), "{stats}");
+    let stats = done(folder.path(), &["--dir", ".", "--json", "stats"]);
+    let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+    assert!(stats["stalls"] == 0 && stats["stalled_ms"] == 0, "{stats}");
+    done(folder.path(), &["--stage", "hash-log", "--dir", "another", "set", "city", "Dhaka"]);
+    for words in [&["--dir", "another", "stats"][..], &["--dir", "another", "--json", "stats"]] {
+        let stats = done(folder.path(), words);
+        assert!(stats.contains("hash-log") && !stats.contains("stall"), "{stats}");
+    }
+}

@@ -4,7 +4,7 @@ use std::fmt;
 
 use logladder_engine::{
     Atomic, Backup, Changes, Cluster, Collections, Compact, Compacted, Direction, Durability, Engine, Expire,
-    Follow, History, Iterate, KeyRange, Ordered, Repair, Result, Stats, Visit,
+    Follow, History, Iterate, KeyRange, Ordered, Repair, Result, Stalls, Stats, Visit,
 };
 
 use crate::deed::Deed;
@@ -100,6 +100,10 @@ impl Engine for Traced {
 
     fn repairs(&self) -> &[Repair] {
         self.engine.repairs()
+    }
+
+    fn stalls(&self) -> Option<Stalls> {
+        self.engine.stalls()
     }
 
     fn trouble(&self) -> Option<String> {

@@ -20,8 +20,8 @@
 mod table;
 
 pub use logladder_engine::{
-    Collections, Compact, Compacted, Durability, Engine, Error, Field, Iterate, Open, Repair, Result, Stats,
-    SyncPolicy, Visit, collection_and_member, limits,
+    Collections, Compact, Compacted, Durability, Engine, Error, Field, Iterate, Open, Repair, Result, Stalls,
+    Stats, SyncPolicy, Visit, collection_and_member, limits,
 };
 pub use table::{STAGES, Stage, stage};
 

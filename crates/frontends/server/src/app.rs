@@ -71,7 +71,7 @@ impl App {
             reads_inline: READS_FROM_MEMORY.contains(&engine.name()),
             // Such a store has no file to wait for.
             writes_inline: engine.durability() == Durability::Never,
-            metrics: Metrics::new(engine.name(), engine.as_follow().is_some()),
+            metrics: Metrics::new(&**engine),
             life: watch::Sender::new(Life::Running),
             written: watch::Sender::new(()),
             watchers: Arc::new(Semaphore::new(options.max_watchers)),

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::{Method, StatusCode};
-use logladder_engine::Lag;
+use logladder_engine::{Engine, Lag, Stalls};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -87,17 +87,19 @@ pub(crate) struct Metrics {
     commands: Family<CommandLabels, Counter>,
     /// How far a copy is behind: in changes, and in seconds.
     lag: Option<(Gauge, Gauge<f64, AtomicU64>)>,
+    /// How often writers had to wait for room, and how many seconds.
+    stalls: Option<(Counter, Counter<f64, AtomicU64>)>,
 }
 
 impl Metrics {
-    pub(crate) fn new(stage: &'static str, is_copy: bool) -> Self {
+    pub(crate) fn new(engine: &dyn Engine) -> Self {
         let mut registry = Registry::with_prefix("logladder");
         let requests = Family::default();
         let seconds = Family::new_with_constructor(seconds as fn() -> Histogram);
         let (sent, refused) = (Counter::default(), Counter::default());
         let (connections, watchers, uptime) = (Gauge::default(), Gauge::default(), Gauge::default());
         let failing = Gauge::default();
-        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION")), ("stage", stage)]);
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION")), ("stage", engine.name())]);
         registry.register("build", "The version of the server, and its stage", build);
         registry.register("http_requests", "Requests that were answered", requests.clone());
         registry.register_with_unit(
@@ -117,7 +119,8 @@ impl Metrics {
         let commands = Family::default();
         registry.register("redis_commands", "Commands that were answered", commands.clone());
         let redis = RedisMetrics::register(&mut registry);
-        let lag = is_copy.then(|| register_lag(&mut registry));
+        let lag = engine.as_follow().map(|_| register_lag(&mut registry));
+        let stalls = engine.stalls().map(|_| register_stalls(&mut registry));
         let started = Instant::now();
         Self {
             registry,
@@ -133,6 +136,7 @@ impl Metrics {
             redis,
             commands,
             lag,
+            stalls,
         }
     }
 
@@ -172,11 +176,17 @@ impl Metrics {
         watchers: usize,
         is_failing: bool,
         lag: Option<&Lag>,
+        stalled: Option<Stalls>,
     ) -> Result<String, fmt::Error> {
         if let (Some((changes, seconds)), Some(lag)) = (&self.lag, lag) {
             // What nobody knows is no number that an alarm could take for a good one.
             changes.set(lag.changes.map_or(-1, |changes| i64::try_from(changes).unwrap_or(i64::MAX)));
             seconds.set(lag.time.map_or(f64::INFINITY, |time| time.as_secs_f64()));
+        }
+        if let (Some((count, seconds)), Some(stalled)) = (&self.stalls, stalled) {
+            // The engine counts; of a store that was opened again it begins anew, as counters may.
+            count.inner().store(stalled.count, Ordering::Relaxed);
+            seconds.inner().store(stalled.time.as_secs_f64().to_bits(), Ordering::Relaxed);
         }
         self.watchers.set(i64::try_from(watchers).unwrap_or(i64::MAX));
         self.failing.set(is_failing.into());
@@ -201,6 +211,18 @@ fn register_lag(registry: &mut Registry) -> (Gauge, Gauge<f64, AtomicU64>) {
         seconds.clone(),
     );
     (changes, seconds)
+}
+
+fn register_stalls(registry: &mut Registry) -> (Counter, Counter<f64, AtomicU64>) {
+    let (count, seconds) = (Counter::default(), Counter::<f64, AtomicU64>::default());
+    registry.register("write_stalls", "Writes that had to wait for room", count.clone());
+    registry.register_with_unit(
+        "write_stall",
+        "What those waits took together",
+        Unit::Seconds,
+        seconds.clone(),
+    );
+    (count, seconds)
 }
 
 /// What is counted of the Redis protocol. Copies count together.

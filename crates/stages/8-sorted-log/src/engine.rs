@@ -4,12 +4,11 @@ use std::iter;
 use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use logladder_disk::{Disk, OpenOn, RealDisk, StoreFolder};
 use logladder_engine::{
     Atomic, Backup, Batch, Compact, Compacted, Direction, Durability, Engine, Iterate, KeyRange, Open,
-    Ordered, Repair, Result, Stats, Visit, Write, limits,
+    Ordered, Repair, Result, Stalls, Stats, Visit, Write, limits,
 };
 
 use crate::Options;
@@ -84,12 +83,6 @@ impl SortedLog {
         levels.map(|tables| (tables.len(), tables.iter().map(|table| table.meta.len).sum())).collect()
     }
 
-    /// How often a writer had to wait, since the store was opened, because too much was waiting to be written or merged.
-    #[must_use]
-    pub fn stalls(&self) -> u64 {
-        self.store.stalls.load(Ordering::Relaxed)
-    }
-
     /// The files that opening found under names that tables and logs have, and that are none of this store's: a table that
     /// someone put there, or something else altogether. They are never read, changed or removed. Move them away once
     /// you know what they are.
@@ -156,7 +149,13 @@ impl Engine for SortedLog {
         stats.index_bytes = memtables.chain(tables).sum::<usize>() as u64;
         stats.disk_bytes = self.store.folder.disk_bytes()?;
         stats.unreserved_files = self.store.unreserved_files();
+        stats.stalls = self.stalls();
         Ok(stats)
+    }
+
+    /// A writer waits while more is waiting to be written as tables and merged than should be.
+    fn stalls(&self) -> Option<Stalls> {
+        Some(self.store.stalls.so_far())
     }
 
     fn trouble(&self) -> Option<String> {

@@ -122,6 +122,7 @@ mod read;
 mod recover;
 mod seen;
 mod snapshot;
+mod stalls;
 mod store;
 mod table;
 mod write;
@@ -129,7 +130,7 @@ mod write;
 // So that a program that embeds this engine depends on this crate alone.
 pub use logladder_engine::{
     Atomic, Backup, Batch, Compact, Compacted, Direction, Durability, Engine, Error, Iterate, KeyRange, Open,
-    Ordered, Repair, Result, Stats, SyncPolicy, Visit, Write,
+    Ordered, Repair, Result, Stalls, Stats, SyncPolicy, Visit, Write,
 };
 
 pub use describe::describe;

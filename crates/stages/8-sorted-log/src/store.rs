@@ -27,6 +27,7 @@ use crate::commit::Commits;
 use crate::files::{FileKind, MANIFEST};
 use crate::manifest::{Edit, LEVELS, Manifest};
 use crate::memtable::Memtable;
+use crate::stalls::StallCount;
 use crate::table::build::TableBuilder;
 use crate::table::{Table, TableMeta};
 
@@ -48,7 +49,7 @@ pub(crate) struct Store {
     /// The number of the last write that readers see.
     pub(crate) visible: AtomicU64,
     next_number: AtomicU64,
-    pub(crate) stalls: AtomicU64,
+    pub(crate) stalls: StallCount,
 }
 
 /// What the keys of the store are in: each part newer than the next.
@@ -163,7 +164,7 @@ impl Store {
             state: ArcSwap::from_pointee(parts.state),
             visible: AtomicU64::new(last),
             next_number: AtomicU64::new(parts.next_number),
-            stalls: AtomicU64::new(0),
+            stalls: StallCount::default(),
         }
     }
 

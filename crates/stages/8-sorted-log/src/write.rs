@@ -24,6 +24,7 @@ use crate::files::{FileKind, HEADER_LEN, Header};
 use crate::frame::{Frame, MAX_BODY};
 use crate::log::{put_write, write_len};
 use crate::memtable::Memtable;
+use crate::stalls::Stall;
 use crate::store::{LogFile, State, Store, Writer};
 
 /// The buffer of a frame is given back when one has made it larger than this.
@@ -178,7 +179,7 @@ impl Store {
         if self.options.work == Work::Caller {
             return Ok(());
         }
-        let mut has_waited = false;
+        let mut stall: Option<Stall<'_>> = None;
         loop {
             let seen = self.signal.rounds();
             let (state, _) = self.now();
@@ -188,8 +189,10 @@ impl Store {
             }
             drop(state);
             self.poison.check()?;
-            if !std::mem::replace(&mut has_waited, true) {
-                self.stalls.fetch_add(1, Ordering::Relaxed);
+            if let Some(stall) = &mut stall {
+                stall.count_time();
+            } else {
+                stall = Some(self.stalls.begin());
                 self.signal.wake();
             }
             self.signal.await_round(seen);

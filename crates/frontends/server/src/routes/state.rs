@@ -28,6 +28,12 @@ pub(crate) struct StatsBody {
     index_bytes: u64,
     unwritten_keys: u64,
     failed_writes: u64,
+    /// How often writers had to wait for room since the store was opened, of a stage that lets them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stalls: Option<u64>,
+    /// How many milliseconds those waits took together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stalled_ms: Option<u64>,
     /// The place behind the newest change, where changes can be followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<String>,
@@ -51,6 +57,8 @@ pub(crate) async fn stats(State(app): State<Arc<App>>, uri: Uri) -> Result<Respo
             index_bytes: stats.index_bytes,
             unwritten_keys: stats.unwritten_keys,
             failed_writes: stats.failed_writes,
+            stalls: stats.stalls.map(|stalls| stalls.count),
+            stalled_ms: stats.stalls.map(|stalls| u64::try_from(stalls.time.as_millis()).unwrap_or(u64::MAX)),
             position: engine
                 .as_changes()
                 .map(logladder_engine::Changes::position)
@@ -99,7 +107,8 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Ref
     let watchers = app.options.max_watchers - app.watchers.available_permits();
     let lag = app.engine().as_follow().map(logladder_engine::Follow::lag);
     let is_failing = app.failure().await.is_some();
-    match app.metrics.text(watchers, is_failing, lag.as_ref()) {
+    let stalls = app.run(|engine| Ok(engine.stalls())).await?;
+    match app.metrics.text(watchers, is_failing, lag.as_ref(), stalls) {
         Ok(text) => {
             Ok(with_type(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text))
         }

@@ -2,7 +2,7 @@
 
 use logladder_engine::{
     Atomic, Batch, Changes, Compact, Compacted, Direction, Durability, Engine, Error, Iterate, KeyRange,
-    Ordered, Position, Result, Stats, Visit, VisitChange,
+    Ordered, Position, Result, Stalls, Stats, Visit, VisitChange,
 };
 
 use super::{CrashableStore, crashed, layout_of};
@@ -36,6 +36,10 @@ impl Engine for CrashableStore {
 
     fn stats(&self) -> Result<Stats> {
         self.ask(|engine| engine.stats())
+    }
+
+    fn stalls(&self) -> Option<Stalls> {
+        self.open().engine.as_ref().and_then(|engine| engine.stalls())
     }
 
     fn trouble(&self) -> Option<String> {
