@@ -72,6 +72,14 @@ pub struct Shot {
     pub number: u64,
 }
 
+impl Shot {
+    /// Whether a sync fails, after which nobody knows what is on the disk. (A signal ends the process.)
+    #[must_use]
+    pub fn fails_a_sync(&self) -> bool {
+        self.fault.code.is_some() && SYNCS.contains(&self.call)
+    }
+}
+
 impl fmt::Display for Shot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {} number {}", self.fault.name, self.call, self.number)
