@@ -104,6 +104,12 @@ impl Store {
 
     /// Syncs the log of the writer, and gives back the space that was reserved for it.
     ///
+    /// When a log is full, the thread that found it so waits for this, whatever the policy; no other can do it later. The
+    /// write that found no room must lie in a file when it is acknowledged, so the next log is made at once. From then on
+    /// a loss of power may keep that one and lose a page of this one. No opening could tell the gap from damage, since
+    /// a log that another follows has no unfinished end; and it would be none at the end of what was written, which is
+    /// all that [`SyncPolicy::Never`](logladder_engine::SyncPolicy::Never) may lose.
+    ///
     /// # Errors
     ///
     /// The disk failed.
