@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use logladder_engine::{Error, Result};
-use rustix::fs::{FallocateFlags, OFlags};
+use rustix::fs::{AtFlags, CWD, FallocateFlags, OFlags, linkat};
 
 use crate::held_lock::HeldLock;
 use crate::mapped::Reserve;
@@ -104,7 +104,9 @@ impl Disk for RealDisk {
     }
 
     fn link(&self, from: &Path, to: &Path) -> Result<()> {
-        fs::hard_link(from, to).map_err(|source| Error::io("give another name to", from, source))
+        // Of a symbolic link, the file that it leads to: a second link would lead to nothing once that is removed.
+        linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW)
+            .map_err(|source| Error::io("give another name to", from, source.into()))
     }
 
     fn remove(&self, path: &Path) -> Result<()> {
@@ -327,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_pipe_in_place_of_a_file_is_refused_and_nobody_waits_for_its_other_end() {
-        use rustix::fs::{CWD, Mode, mkfifoat};
+        use rustix::fs::{Mode, mkfifoat};
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         mkfifoat(CWD, &path, Mode::RUSR | Mode::WUSR).unwrap();
@@ -340,5 +342,17 @@ mod tests {
         for error in refusals {
             assert!(error.to_string().ends_with("it is not a file; move it away"), "{error}");
         }
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a file of the test")]
+    fn another_name_for_a_symbolic_link_is_one_of_the_file_that_it_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, other] = ["file", "link", "other"].map(|name| folder.path().join(name));
+        fs::write(&file, b"bytes").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        RealDisk.link(&link, &other).unwrap();
+        fs::remove_file(&file).unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"bytes");
     }
 }
