@@ -36,7 +36,7 @@ impl Store {
         let _no_flush = self.flushing.lock().map_err(|_| Error::panicked())?;
         let mut manifest = self.manifest()?;
         // The copy has no log: its first write makes one, with a number behind that.
-        manifest.has_log = false;
+        (manifest.has_log, manifest.synced) = (false, None);
         let unfinished = disk.create(&target.path(MANIFEST))?;
         unfinished.append(UNFINISHED)?;
         unfinished.sync()?;

@@ -10,10 +10,11 @@
 //! With [`SyncPolicy::Always`](logladder_engine::SyncPolicy::Always), a write can be seen only once it is on the disk: what
 //! a reader has seen, no crash takes away.
 
+use std::io::{self, ErrorKind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use logladder_engine::Result;
+use logladder_engine::{Error, Result};
 
 use crate::store::{Store, Writer};
 
@@ -124,15 +125,21 @@ impl Store {
         Ok(())
     }
 
-    /// Leaves the store to the next opening: everything on the disk, no space reserved.
+    /// Leaves the store to the next opening: everything on the disk and noted to be, no space reserved.
     ///
     /// # Errors
     ///
     /// The disk failed, now or before.
     pub(crate) fn close(&self) -> Result<()> {
         let mut writer = self.writer()?;
+        let log = writer.log.as_ref().map(|log| (writer.memtable.log, log.file.len()));
         self.poison.guard(self.end_log(&mut writer))?;
-        self.folder.check_in_place()
+        self.folder.check_in_place()?;
+        match log.map_or(Ok(()), |(log, len)| self.note_synced(log, len)) {
+            // The process that wrote has not noted it, because it was killed. On a full disk, who only reads need not.
+            Err(Error::Io { source, .. }) if is_full(&source) && !writer.has_written => Ok(()),
+            noted => self.poison.guard(noted),
+        }
     }
 
     /// How many logs are written without a reserve.
@@ -141,4 +148,9 @@ impl Store {
             |writer: MutexGuard<'_, Writer>| writer.log.as_ref().is_some_and(|log| !log.is_reserved);
         u64::from(self.writer().is_ok_and(is_unreserved))
     }
+}
+
+/// Whether there is no space left for what was to be written.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }

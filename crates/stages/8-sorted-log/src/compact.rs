@@ -160,7 +160,9 @@ impl Store {
         {
             // It overlaps nothing below: to move it is to say so.
             let (removed, added) = (vec![table.meta.number], vec![(plan.level, table.meta.clone())]);
-            return self.install(&Edit { log: None, removed, added }, Vec::new(), false).map(|()| Some(0));
+            return self
+                .install(&Edit { removed, added, ..Edit::default() }, Vec::new(), false)
+                .map(|()| Some(0));
         }
         self.merge(plan, tables)
     }
@@ -179,7 +181,7 @@ impl Store {
         let count = opened.len() as u64;
         let removed = plan.inputs().map(|table| table.meta.number).collect();
         let added = output.written.into_iter().map(|meta| (plan.level, meta)).collect();
-        self.poison.guard(self.install(&Edit { log: None, removed, added }, opened, false))?;
+        self.poison.guard(self.install(&Edit { removed, added, ..Edit::default() }, opened, false))?;
         self.remove_replaced(plan.inputs().map(|table| table.meta.number))?;
         Ok(Some(count))
     }

@@ -7,7 +7,7 @@ use logladder_engine::Field;
 use crate::bytes::{Reader, index};
 use crate::files::{FORMAT_VERSION, FileKind, Header};
 use crate::frame::{FRAME_LEN, Frame};
-use crate::manifest::{ADD, LOG, REMOVE};
+use crate::manifest::{ADD, LOG, REMOVE, SYNCED};
 use crate::table::{COMPRESSED, FOOTER_LEN};
 
 /// So many bytes of a key or a value are shown.
@@ -166,6 +166,7 @@ impl Describer<'_> {
                     LOG => "where the log begins",
                     ADD => "a table comes",
                     REMOVE => "a table goes",
+                    SYNCED => "how much of a log is on the disk",
                     _ => "unknown",
                 };
                 said.to_owned()
@@ -191,6 +192,10 @@ impl Describer<'_> {
                     }
                 }
                 REMOVE => drop(self.varint("table number", number)?),
+                SYNCED => {
+                    self.varint("log number", number)?;
+                    self.varint("on the disk", |len| format!("{len} bytes"))?;
+                }
                 _ => return None,
             }
         }

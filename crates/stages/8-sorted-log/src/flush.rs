@@ -60,7 +60,7 @@ impl Store {
         }
         let table = self.open_table(&meta)?;
         let log = Some((newer.log, newer.has_log.load(Ordering::Acquire), memtable.last_sequence()));
-        self.install(&Edit { log, removed: Vec::new(), added: vec![(0, meta)] }, vec![table], true)?;
+        self.install(&Edit { log, added: vec![(0, meta)], ..Edit::default() }, vec![table], true)?;
         self.remove(FileKind::Log(memtable.log))
     }
     // ANCHOR_END: flush

@@ -52,7 +52,8 @@
 //!
 //! - A write is whole or absent, a batch too, and a deleted value never comes back.
 //! - Only the newest log and the manifest are ever cut, and only where no valid record follows, or where a loss of power
-//!   left a hole of zeros. What is cut is kept in a file beside it and reported by [`Engine::repairs`].
+//!   left a hole of zeros. What is cut is kept in a file beside it and reported by [`Engine::repairs`]. What was in the log
+//!   when the store was closed is never cut: damage there is told as such, to the last write.
 //! - Every byte that is believed is covered by a checksum. Damage is [`Error::Corrupt`] with the file and the offset: of a
 //!   log, the manifest, a filter or an index at opening, and then no file is changed; of a block when it is first read.
 //! - What is the store changes in one step, an edit of the manifest that is synced before any file is removed. A flush or a

@@ -7,6 +7,7 @@
 //!   an edit:  1, log number, 1 if its file is there, last sequence in tables      (varints)
 //!             2, level, number, length, entries, tombstones, CRC32, smallest and largest key   a table comes
 //!             3, number                                                                         a table goes
+//!             4, log number, length                                                             so much of a log is on the disk
 //! ```
 //!
 //! What happens to tables and logs happens in one step: the edit is appended and synced. Only then is a file removed that
@@ -14,6 +15,9 @@
 //! name is there. The first edit says everything; when those after it have become long, the file is replaced by one with
 //! two edits: what there was, and what is changed. So which tables the last change replaced is told in either case, and
 //! one that a crash left is known for what it is.
+//!
+//! Nothing in a log says where it ended before somebody cut it. So the manifest notes that a log was made, before a write in it
+//! is acknowledged, and how long it was when the store was closed: up to there it has no unfinished end.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,6 +35,7 @@ pub(crate) const LEVELS: usize = 7;
 pub(crate) const LOG: u64 = 1;
 pub(crate) const ADD: u64 = 2;
 pub(crate) const REMOVE: u64 = 3;
+pub(crate) const SYNCED: u64 = 4;
 
 /// What the edits so far say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,8 +46,19 @@ pub(crate) struct Manifest {
     pub(crate) has_log: bool,
     /// The number of the last write that is in a table.
     pub(crate) last_sequence: u64,
+    /// How much of the newest log is known to be on the disk, unless that log is in a table.
+    pub(crate) synced: Option<Synced>,
     /// The tables of each level: in level 0 the newest first, in the others by their keys.
     pub(crate) levels: [Vec<TableMeta>; LEVELS],
+}
+
+/// How much of a log is on the disk, and was whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Synced {
+    /// Its number.
+    pub(crate) log: u64,
+    /// So many bytes.
+    pub(crate) len: u64,
 }
 
 /// A change.
@@ -50,6 +66,7 @@ pub(crate) struct Manifest {
 pub(crate) struct Edit {
     /// The log, whether it is there, and the last sequence number in tables.
     pub(crate) log: Option<(u64, bool, u64)>,
+    pub(crate) synced: Option<Synced>,
     pub(crate) removed: Vec<u64>,
     pub(crate) added: Vec<(usize, TableMeta)>,
 }
@@ -67,6 +84,11 @@ impl Edit {
         Frame::begin(&mut buffer);
         if let Some((log, has_log, last_sequence)) = self.log {
             for field in [LOG, log, u64::from(has_log), last_sequence] {
+                put_varint(&mut buffer, field);
+            }
+        }
+        if let Some(Synced { log, len }) = self.synced {
+            for field in [SYNCED, log, len] {
                 put_varint(&mut buffer, field);
             }
         }
@@ -107,6 +129,7 @@ impl Edit {
                     edit.added.push((level, table));
                 }
                 REMOVE => edit.removed.push(fields.varint()?),
+                SYNCED => edit.synced = Some(Synced { log: number(&mut fields)?, len: number(&mut fields)? }),
                 _ => return None,
             }
         }
@@ -125,7 +148,7 @@ impl Manifest {
         let tables = self.levels.iter().enumerate();
         let added = tables.flat_map(|(level, tables)| tables.iter().map(move |table| (level, table.clone())));
         let log = Some((self.log, self.has_log, self.last_sequence));
-        Edit { log, removed: Vec::new(), added: added.collect() }
+        Edit { log, synced: self.synced, removed: Vec::new(), added: added.collect() }
     }
 
     /// The bytes of a manifest that says this in one edit.
@@ -141,6 +164,8 @@ impl Manifest {
         if let Some((log, has_log, last_sequence)) = edit.log {
             (self.log, self.has_log, self.last_sequence) = (log, has_log, last_sequence);
         }
+        // Of a log that is in a table, nothing needs to be known.
+        self.synced = edit.synced.or(self.synced).filter(|synced| synced.log >= self.log);
         for number in &edit.removed {
             let mut all = self.levels.iter_mut();
             let found = all.find_map(|tables| {
@@ -165,6 +190,16 @@ impl Manifest {
             tables.insert(place, table.clone());
         }
         Some(())
+    }
+
+    /// The logs that were made, as far as is known: their files must be there, and begin as logs do.
+    pub(crate) fn known_logs(&self) -> impl Iterator<Item = u64> {
+        self.has_log.then_some(self.log).into_iter().chain(self.synced.map(|synced| synced.log))
+    }
+
+    /// How much of the log with this number is known to be on the disk.
+    pub(crate) fn synced_len(&self, log: u64) -> u64 {
+        self.synced.filter(|synced| synced.log == log).map_or(0, |synced| synced.len)
     }
 
     /// The numbers of all tables.
@@ -239,7 +274,7 @@ pub(crate) struct Found {
 impl Found {
     fn note(&mut self, edit: &Edit) {
         self.replaced.extend(&edit.removed);
-        let log = edit.log.map(|(log, ..)| log);
+        let log = edit.log.map(|(log, ..)| log).max(edit.synced.map(|synced| synced.log));
         let added = edit.added.iter().map(|(_, table)| table.number);
         self.highest = added.chain(log).fold(self.highest, u64::max);
     }
@@ -268,7 +303,8 @@ mod tests {
             adding(1, table(4, "k", "m")),
             adding(1, table(5, "a", "b")),
         ];
-        edits.push(Edit { log: Some((9, true, 77)), removed: vec![2], added: Vec::new() });
+        edits.push(Edit { log: Some((9, true, 77)), removed: vec![2], ..Edit::default() });
+        edits.push(Edit { synced: Some(Synced { log: 9, len: 1_000 }), ..Edit::default() });
         for (number, edit) in (2..).zip(&edits) {
             manifest.apply(edit).unwrap();
             bytes.extend_from_slice(&edit.encode(number));
@@ -277,6 +313,19 @@ mod tests {
         assert_eq!(Manifest::decode(path, &bytes).unwrap().manifest, manifest);
         assert_eq!(Manifest::decode(path, &manifest.encode()).unwrap().manifest, manifest);
         assert_eq!(manifest.levels[1].iter().map(|table| table.number).collect::<Vec<_>>(), [5, 4]);
+    }
+
+    #[test]
+    fn what_is_known_of_a_log_is_forgotten_when_that_log_is_in_a_table() {
+        let mut manifest = Manifest::new(1);
+        let synced = Some(Synced { log: 2, len: 32 });
+        manifest.apply(&Edit { synced, ..Edit::default() }).unwrap();
+        assert_eq!((manifest.known_logs().collect::<Vec<_>>(), manifest.synced_len(2)), (vec![2], 32));
+        assert_eq!(manifest.synced_len(3), 0);
+        manifest.apply(&Edit { log: Some((2, true, 5)), ..Edit::default() }).unwrap();
+        assert_eq!(manifest.synced, synced);
+        manifest.apply(&Edit { log: Some((3, false, 7)), ..Edit::default() }).unwrap();
+        assert_eq!((manifest.synced, manifest.known_logs().count()), (None, 0));
     }
 
     #[test]

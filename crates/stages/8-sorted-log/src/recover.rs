@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use logladder_disk::sabotage::{self, Rule};
 use logladder_disk::{Disk, File, StoreFolder, cut_torn_tail, parallel, replace};
 use logladder_engine::{Error, Repair, Result, SyncPolicy, Write};
 
@@ -132,7 +133,7 @@ fn replay(
             && number >= manifest.log
         {
             // One that was being made and had no write yet. The one that the manifest knows was whole.
-            let is_known = manifest.has_log && number == manifest.log;
+            let is_known = manifest.known_logs().any(|known| known == number);
             let path = folder.path(&kind.name());
             if is_known || !Header::is_unfinished(*kind, &disk.map(&path)?) {
                 numbers.push(number);
@@ -140,9 +141,13 @@ fn replay(
         }
     }
     numbers.sort_unstable();
-    if manifest.has_log && numbers.first() != Some(&manifest.log) {
-        let path = folder.path(&FileKind::Log(manifest.log).name());
-        return Err(Error::corrupt(&path, 0, "it is missing, and what it says is in no table"));
+    if let Some(missing) = manifest.known_logs().find(|log| numbers.binary_search(log).is_err()) {
+        let path = folder.path(&FileKind::Log(missing).name());
+        return Err(Error::corrupt(
+            &path,
+            0,
+            "it is missing, and no table that the manifest names has what it says",
+        ));
     }
     let mut logs: BTreeMap<u64, Replayed> = BTreeMap::new();
     let mut expected = manifest.last_sequence + 1;
@@ -158,6 +163,13 @@ fn replay(
         let is_whole = survey.tail == Tail::Unused && survey.end == map.len();
         if place + 1 < numbers.len() && !is_whole {
             let what = "it is damaged: a log that another follows has no unfinished end";
+            return Err(Error::corrupt(&path, survey.end as u64, what));
+        }
+        let synced = manifest.synced_len(number);
+        if (survey.end as u64) < synced && !sabotage::skips(Rule::TailRule) {
+            let what = format!(
+                "the manifest says that {synced} bytes of it were on the disk, and from here on they are not right"
+            );
             return Err(Error::corrupt(&path, survey.end as u64, what));
         }
         expected = survey.next_sequence;

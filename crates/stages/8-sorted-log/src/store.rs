@@ -25,7 +25,7 @@ use crate::Options;
 use crate::background::Signal;
 use crate::commit::Commits;
 use crate::files::{FileKind, MANIFEST};
-use crate::manifest::{Edit, LEVELS, Manifest};
+use crate::manifest::{Edit, LEVELS, Manifest, Synced};
 use crate::memtable::Memtable;
 use crate::stalls::StallCount;
 use crate::table::build::TableBuilder;
@@ -104,6 +104,8 @@ pub(crate) struct Writer {
     pub(crate) buffer: Vec<u8>,
     /// Whether a memtable has become full since someone asked.
     pub(crate) has_rotated: bool,
+    /// Whether anything was written since the store was opened.
+    pub(crate) has_written: bool,
 }
 
 /// A log that is appended to.
@@ -149,6 +151,7 @@ impl Store {
             log: parts.log,
             buffer: Vec::new(),
             has_rotated: false,
+            has_written: false,
         };
         Self {
             folder,
@@ -252,7 +255,7 @@ impl Store {
         manifest.apply(edit).ok_or_else(contradiction)?;
         let bytes = edit.encode(list.edits + 1);
         if list.removing > 0 || list.file.len() + bytes.len() as u64 <= list.limit {
-            list.file.append(&bytes)?;
+            list.file.append(&bytes).inspect_err(|_| cut_unfinished(&*list.file))?;
             list.file.sync()?;
             list.edits += 1;
         } else {
@@ -284,6 +287,19 @@ impl Store {
         Ok(())
     }
 
+    /// Notes in the manifest that so much of a log is on the disk: it has no unfinished end before that from now on.
+    ///
+    /// # Errors
+    ///
+    /// As [`install`](Self::install).
+    pub(crate) fn note_synced(&self, log: u64, len: u64) -> Result<()> {
+        let synced = Some(Synced { log, len });
+        if self.manifest()?.synced == synced {
+            return Ok(());
+        }
+        self.install(&Edit { synced, ..Edit::default() }, Vec::new(), false)
+    }
+
     /// Removes the tables that an edit has replaced.
     pub(crate) fn remove_replaced(&self, numbers: impl Iterator<Item = u64>) -> Result<()> {
         for number in numbers {
@@ -297,6 +313,13 @@ impl Store {
     pub(crate) fn manifest(&self) -> Result<Manifest> {
         Ok(self.list.lock().map_err(|_| Error::panicked())?.manifest.clone())
     }
+}
+
+/// Cuts what a failed append left behind the end of `file`, if the disk lets us: the next opening would have to keep a copy of
+/// it, for which a full disk has no room.
+pub(crate) fn cut_unfinished(file: &dyn File) {
+    // The failure of the append says more.
+    let _ = file.truncate(file.len());
 }
 
 /// How long a manifest may grow whose first edit makes it so long.

@@ -25,7 +25,7 @@ use crate::frame::{Frame, MAX_BODY};
 use crate::log::{put_write, write_len};
 use crate::memtable::Memtable;
 use crate::stalls::Stall;
-use crate::store::{LogFile, State, Store, Writer};
+use crate::store::{LogFile, State, Store, Writer, cut_unfinished};
 
 /// The buffer of a frame is given back when one has made it larger than this.
 const KEPT_BUFFER_BYTES: usize = 1 << 20;
@@ -81,6 +81,7 @@ impl Store {
     // ANCHOR: append
     /// Appends to the log and to the memtable.
     fn append<'b>(&self, writer: &mut Writer, list: impl Iterator<Item = Write<'b>> + Clone) -> Result<()> {
+        writer.has_written = true;
         let mut buffer = std::mem::take(&mut writer.buffer);
         Frame::begin(&mut buffer);
         list.clone().for_each(|write| put_write(&mut buffer, write));
@@ -115,8 +116,8 @@ impl Store {
         if writer.log.is_none() {
             writer.log = Some(self.begin_log(writer, len)?);
         }
-        let log = writer.log.as_ref().map(|log| &log.file);
-        log.map_or(Ok(0), |file| file.append(frame)).map(drop)
+        let Some(LogFile { file, .. }) = &writer.log else { return Ok(()) };
+        file.append(frame).inspect_err(|_| cut_unfinished(&**file)).map(drop)
     }
 
     /// Makes the log of the writer's memtable, with room for a frame of `len` bytes at least.
@@ -133,6 +134,8 @@ impl Store {
         file.sync()?;
         self.disk().sync_dir(self.folder.dir())?;
         writer.memtable.has_log.store(true, Ordering::Release);
+        // So that a log which somebody removes is missed.
+        self.note_synced(kind.number(), HEADER_LEN as u64)?;
         Ok(LogFile { file: Arc::from(file), is_reserved, capacity })
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use logladder_contract::{Deed, WatchedDisk};
 use logladder_disk::crash::Recording;
 use logladder_disk::{Fault, Filter, OpenOn, RecordingDisk};
-use logladder_engine::{Compact, Engine, Error, SyncPolicy};
+use logladder_engine::{Backup, Compact, Engine, Error, SyncPolicy};
 use logladder_sorted_log::{Compression, Options, SortedLog, Work};
 
 use crate::bench::{
@@ -38,8 +38,8 @@ fn an_empty_log_or_table_with_the_highest_number_changes_nothing() {
 /// The same where it is the store's own: begun, and nothing written to it.
 #[test]
 fn a_crash_before_the_first_record_of_a_log_leaves_no_trace_and_the_store_goes_on() {
-    // The header of the log fails, or the first frame behind it.
-    for (after, torn_at) in [(0, 0), (0, 9), (1, 0), (1, 9)] {
+    // The header of the log fails, or the note of it in the manifest, or the first frame.
+    for (after, torn_at) in [(0, 0), (0, 9), (1, 0), (1, 9), (2, 0), (2, 9)] {
         let disk = RecordingDisk::new();
         let store = open(&disk).unwrap();
         store.set(b"a", b"1").unwrap();
@@ -50,8 +50,8 @@ fn a_crash_before_the_first_record_of_a_log_leaves_no_trace_and_the_store_goes_o
         assert_eq!(names(&disk, ".log").len(), 1);
         let store = open(&disk).unwrap();
         assert_eq!(contents(&store), pairs(&[("a", "1")]));
-        // Of a record there is a beginning to keep, of a header there is not.
-        assert_eq!(store.repairs().len(), usize::from(after == 1 && torn_at > 0), "{after} {torn_at}");
+        // What the failed append had written was cut off at once.
+        assert!(store.repairs().is_empty(), "{after} {torn_at}");
         store.set(b"b", b"2").unwrap();
         store.flush().unwrap();
         drop(store);
@@ -89,10 +89,52 @@ fn a_log_that_the_manifest_knows_of_and_is_missing_is_named() {
     assert_eq!(refused(&without_file(&disk, &log)), (log, 0));
 }
 
+/// Before its first flush, after a compaction and in a copy, no edit about tables knows of the log that comes next.
+#[test]
+fn the_first_log_behind_the_tables_is_missed_when_it_is_gone_or_cut_to_nothing() {
+    let store_is = |state: usize, disk: &RecordingDisk| {
+        let store = open(disk).unwrap();
+        if state > 0 {
+            store.set(b"old", b"1").unwrap();
+            store.compact().unwrap();
+        }
+        if state > 1 {
+            let copy = RecordingDisk::from_tree(disk.tree());
+            open(&copy).unwrap().backup(Path::new("/copy")).unwrap();
+            let mut tree = RecordingDisk::new().tree();
+            for (path, bytes) in copy.tree().files().filter(|(path, _)| path.starts_with("/copy")) {
+                tree.put(&Path::new(DIR).join(path.file_name().unwrap()), bytes.to_vec());
+            }
+            return RecordingDisk::from_tree(tree);
+        }
+        drop(store);
+        disk.clone()
+    };
+    for state in 0..3 {
+        let disk = store_is(state, &RecordingDisk::new());
+        // It was killed: nobody has noted how long the log is.
+        let store = open_with(&disk, on_demand().with_memtable_bytes(2_000)).unwrap();
+        store.set(b"new", b"2").unwrap();
+        drop(store);
+        let (log, whole) = (the(&disk, ".log"), bytes(&disk, &the(&disk, ".log")));
+        assert_eq!(refused(&without_file(&disk, &log)), (log.clone(), 0), "{state}");
+        for len in 0..32 {
+            let mut zeroed = whole[..len].to_vec();
+            assert_eq!(refused(&with_file(&disk, &log, zeroed.clone())), (log.clone(), 0), "{state}, {len}");
+            zeroed.resize(whole.len(), 0);
+            // A header ends with zeros.
+            if zeroed[..32] != whole[..32] {
+                assert_eq!(refused(&with_file(&disk, &log, zeroed)), (log.clone(), 0), "{state}, {len}");
+            }
+        }
+        assert!(contents(&open(&disk).unwrap()).contains_key(&b"new"[..]));
+    }
+}
+
 #[test]
 fn a_flipped_bit_anywhere_in_the_first_edit_of_a_manifest_is_refused() {
     let disk = RecordingDisk::new();
-    store_with(&disk, "a", "1");
+    drop(open(&disk).unwrap());
     for bit in 0..bytes(&disk, "MANIFEST").len() * 8 {
         assert_eq!(refused(&with_flipped_bit(&disk, "MANIFEST", bit)).0, "MANIFEST", "bit {bit}");
     }
@@ -193,7 +235,7 @@ fn after_a_full_disk_the_store_refuses_writes_reads_on_and_opens_with_what_was_a
     drop(store);
     let store = open(&disk).unwrap();
     assert_eq!(contents(&store), pairs(&[("a", "1")]));
-    assert_eq!(store.repairs()[0].len, 9, "the beginning of the failed record is kept");
+    assert!(store.repairs().is_empty(), "the beginning of the failed record was cut off at once");
 }
 
 /// Whatever the options ask for, entries find their place; and what one opening wrote the next one reads with others.

@@ -137,13 +137,19 @@ fn a_manifest_that_lost_its_last_edit_is_refused_and_no_table_is_removed() {
     let fields = describe("MANIFEST", &manifest);
     let last_edit = fields.iter().rfind(|field| field.name == "length").unwrap().bytes.start;
     assert!(last_edit > 32, "there are two edits");
-    let (name, offset) = refused(&with_file(&disk, "MANIFEST", manifest[..last_edit].to_vec()));
-    assert_eq!((&*name, offset), ("MANIFEST", last_edit as u64), "cut between its edits");
-    for bit in last_edit * 8..manifest.len() * 8 {
-        assert_eq!(refused(&with_flipped_bit(&disk, "MANIFEST", bit)).0, "MANIFEST", "bit {bit}");
+    // The edit before it says that there was a log, which the table has replaced.
+    let log = ("0000000002.log".to_owned(), 0);
+    let before_log = fields.iter().find(|field| field.name == "on the disk").unwrap().bytes.start - 2 - 16;
+    for (edit, expected) in [(last_edit, log), (before_log, ("MANIFEST".to_owned(), before_log as u64))] {
+        let found = refused(&with_file(&disk, "MANIFEST", manifest[..edit].to_vec()));
+        assert_eq!(found, expected, "cut between its edits");
+        for len in edit..edit + 16 {
+            let found = refused(&with_file(&disk, "MANIFEST", manifest[..len].to_vec()));
+            assert_eq!(found, expected, "{len}");
+        }
     }
-    for len in last_edit..manifest.len() {
-        assert_eq!(refused(&with_file(&disk, "MANIFEST", manifest[..len].to_vec())).0, "MANIFEST", "{len}");
+    for bit in last_edit * 8..manifest.len() * 8 {
+        assert_eq!(refused(&with_flipped_bit(&disk, "MANIFEST", bit)).0, "0000000002.log", "bit {bit}");
     }
 }
 

@@ -1,12 +1,14 @@
 //! The tail rule: only the end of the newest log is cut, and only where no valid record follows.
 
-use logladder_disk::RecordingDisk;
+use std::io::ErrorKind;
+
 use logladder_disk::sabotage::{self, Rule};
+use logladder_disk::{Fault, Filter, RecordingDisk};
 use logladder_engine::{Engine, SyncPolicy};
 use logladder_sorted_log::describe;
 
 use crate::bench::{
-    Contents, bytes, close, contents, on_demand, open, open_with, path, refused, the, with_file,
+    Contents, bytes, close, contents, on_demand, open, open_with, pairs, path, refused, the, with_file,
     with_flipped_bit,
 };
 
@@ -120,6 +122,90 @@ fn a_log_cut_at_any_byte_opens_with_the_records_before_and_reports_and_keeps_the
     }
 }
 
+/// Whoever closes a store leaves no unfinished end: what is not right there afterwards is damage, the last record too.
+#[test]
+fn what_was_in_the_log_when_the_store_was_closed_is_never_cut() {
+    let disk = twenty_records(SyncPolicy::Never);
+    close(open(&disk).unwrap());
+    let (whole, end) = (bytes(&disk, LOG), start_of(20));
+    assert_eq!(whole.len(), end);
+    for bit in start_of(0) * 8..end * 8 {
+        let found = refused(&with_flipped_bit(&disk, LOG, bit));
+        assert_eq!(found, (LOG.into(), start_of((bit / 8 - 32) / RECORD_LEN) as u64), "bit {bit}");
+    }
+    for len in 32..end {
+        let mut zeroed = whole[..len].to_vec();
+        zeroed.resize(end, 0);
+        let mut cuts = vec![whole[..len].to_vec()];
+        // A hole of zeros, too.
+        cuts.extend((zeroed != whole).then_some(zeroed));
+        for cut in cuts {
+            let found = refused(&with_file(&disk, LOG, cut));
+            assert_eq!(found, (LOG.into(), start_of((len - 32) / RECORD_LEN) as u64), "cut to {len}");
+        }
+    }
+    // What a process that was killed wrote behind that may be unfinished.
+    let store = open(&disk).unwrap();
+    store.set(b"more", b"is fine").unwrap();
+    drop(store);
+    let longer = bytes(&disk, LOG);
+    for len in end..longer.len() {
+        let store = open(&with_file(&disk, LOG, longer[..len].to_vec())).unwrap();
+        assert_eq!((contents(&store), store.repairs().len()), (first(20), usize::from(len > end)), "{len}");
+    }
+    assert_eq!(
+        refused(&with_file(&disk, LOG, longer[..end - 1].to_vec())),
+        (LOG.into(), start_of(19) as u64)
+    );
+}
+
+/// Nor can a page of zeros in a value be taken for one that a loss of power took.
+#[test]
+fn a_flipped_bit_beside_a_page_of_zeros_is_damage_once_the_store_was_closed() {
+    let disk = RecordingDisk::new();
+    let store = open(&disk).unwrap();
+    for number in 0..3 {
+        store.set(&key(number), &[0; 3 * 4_096]).unwrap();
+    }
+    close(store);
+    // In the key of the first.
+    let found = refused(&with_flipped_bit(&disk, LOG, (32 + 16 + 4) * 8));
+    assert_eq!(found, (LOG.into(), 32));
+}
+
+/// A full disk writes the beginning of a record, and says no. If that stayed, the next opening would need space for a copy of it.
+#[test]
+fn what_a_failed_append_wrote_is_cut_off_at_once() {
+    // To a log with a reserve and to one without.
+    for reopened in [false, true] {
+        let disk = RecordingDisk::new();
+        let mut store = open(&disk).unwrap();
+        store.set(b"a", b"1").unwrap();
+        if reopened {
+            close(store);
+            store = open(&disk).unwrap();
+        }
+        disk.inject(Fault { on: Filter::Append, after: 0, torn_at: 20, kind: ErrorKind::StorageFull });
+        store.set(b"b", &[b'b'; 500]).unwrap_err();
+        drop(store);
+        let store = open(&disk).unwrap();
+        assert_eq!((contents(&store), store.repairs()), (pairs(&[("a", "1")]), &[][..]), "{reopened}");
+    }
+}
+
+/// A disk may be full when a store is closed in which nothing was written.
+#[test]
+fn a_store_that_was_killed_can_be_read_and_closed_on_a_full_disk() {
+    let disk = twenty_records(SyncPolicy::Always);
+    for torn_at in [0, 5] {
+        let store = open(&disk).unwrap();
+        disk.inject(Fault { on: Filter::Append, after: 0, torn_at, kind: ErrorKind::StorageFull });
+        close(store);
+        let store = open(&disk).unwrap();
+        assert_eq!((contents(&store), store.repairs()), (first(20), &[][..]), "{torn_at}");
+    }
+}
+
 #[test]
 fn an_unused_reserve_is_no_damage_and_is_given_back() {
     let disk = twenty_records(SyncPolicy::Never);
@@ -171,7 +257,7 @@ fn a_torn_write_whose_value_holds_records_of_this_very_log_is_cut() {
     let copy = bytes(&disk, LOG)[..start_of(20)].to_vec();
     let store = open_with(&disk, on_demand()).unwrap();
     store.set(b"copy", &copy).unwrap();
-    close(store);
+    drop(store);
     let whole = bytes(&disk, LOG);
     for len in (start_of(20) + 1..whole.len()).step_by(7) {
         let store = open(&with_file(&disk, LOG, whole[..len].to_vec())).unwrap();
