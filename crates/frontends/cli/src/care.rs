@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -224,6 +225,10 @@ impl Restore {
         let what = "a store is restored into a folder that is not there yet or is empty";
         must_be_empty(&arguments.dir, &format!("{what}: name another with --dir, or move this one away"))?;
         let engine = backup.open()?;
+        // Opening need not read all of it, and nobody keeps a backup any longer once it is restored.
+        if let Some(iterate) = engine.as_iterate() {
+            iterate.for_each(&mut |_, _| ControlFlow::Continue(()))?;
+        }
         store::backup(&*engine)?.backup(&arguments.dir)?;
         engine.close()?;
         remark(&format!("restored into {}", arguments.dir.display()));

@@ -151,6 +151,25 @@ fn a_copy_is_the_same_store_and_restoring_it_leaves_it_as_it_is() {
 }
 
 #[test]
+fn a_copy_with_a_damaged_value_is_not_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    make(&folder.path().join("store"));
+    done(folder.path(), &["--dir", "store", "backup", "copy"]);
+    let copy = folder.path().join("copy");
+    let table = &listing(&copy).unwrap().tables[0];
+    let path = copy.join(&table.file_name);
+    let damaged = flipped(&std::fs::read(&path).unwrap(), 40);
+    // Not in place: the store has the same file.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, damaged).unwrap();
+    let output = run(folder.path(), &["--dir", "again", "restore", "copy"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(error.contains(&table.file_name) && error.contains("is damaged at offset 32"), "{error}");
+    assert!(!folder.path().join("again").exists(), "nothing was restored");
+}
+
+#[test]
 fn compact_leaves_one_level_and_no_tombstone() {
     let folder = tempfile::tempdir().unwrap();
     make(folder.path());
