@@ -9,10 +9,8 @@ use logladder_engine::{Error, Result, SyncPolicy};
 
 use crate::engine::STAGE;
 use crate::files::{FORMAT_VERSION, FileKind, MANIFEST};
+use crate::manifest::UNFINISHED_COPY;
 use crate::store::Store;
-
-/// What stands in place of the manifest until the copy is whole. No manifest begins so, and it is refused.
-const UNFINISHED: &[u8] = b"this copy was not finished: make another\n";
 
 /// Bytes are copied in pieces of this size.
 const PIECE: usize = 1 << 20;
@@ -38,7 +36,7 @@ impl Store {
         // The copy has no log: its first write makes one, with a number behind that.
         (manifest.has_log, manifest.synced) = (false, None);
         let unfinished = disk.create(&target.path(MANIFEST))?;
-        unfinished.append(UNFINISHED)?;
+        unfinished.append(UNFINISHED_COPY)?;
         unfinished.sync()?;
         disk.sync_dir(target.dir())?;
         target.claim()?;

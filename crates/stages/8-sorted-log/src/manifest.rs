@@ -37,6 +37,9 @@ pub(crate) const ADD: u64 = 2;
 pub(crate) const REMOVE: u64 = 3;
 pub(crate) const SYNCED: u64 = 4;
 
+/// What stands in place of the manifest of a copy until that is whole. No manifest begins so.
+pub(crate) const UNFINISHED_COPY: &[u8] = b"this copy was not finished: make another\n";
+
 /// What the edits so far say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Manifest {
@@ -213,9 +216,12 @@ impl Manifest {
     ///
     /// It is damaged.
     pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<Found> {
+        let damaged = |at: usize, what: &str| Error::corrupt(path, at as u64, what);
+        if !bytes.is_empty() && UNFINISHED_COPY.starts_with(bytes) {
+            return Err(damaged(0, "the copy of a store in this folder was never finished: make another"));
+        }
         Header::decode(path, FileKind::Manifest, bytes)?;
         let mut found = Found { end: HEADER_LEN, ..Found::default() };
-        let damaged = |at: usize, what: &str| Error::corrupt(path, at as u64, what);
         loop {
             let number = found.edits + 1;
             let rest = bytes.get(found.end..).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! Opening: which files are the store, what numbers come next, and where records go.
 
+use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 use logladder_contract::{Deed, WatchedDisk};
 use logladder_disk::crash::Recording;
@@ -44,7 +46,7 @@ fn a_crash_before_the_first_record_of_a_log_leaves_no_trace_and_the_store_goes_o
         let store = open(&disk).unwrap();
         store.set(b"a", b"1").unwrap();
         store.flush().unwrap();
-        disk.inject(Fault { on: Filter::Append, after, torn_at, kind: std::io::ErrorKind::Other });
+        disk.inject(Fault { on: Filter::Append, after, torn_at, kind: ErrorKind::Other });
         assert!(store.set(b"b", b"2").is_err());
         drop(store);
         assert_eq!(names(&disk, ".log").len(), 1);
@@ -131,6 +133,19 @@ fn the_first_log_behind_the_tables_is_missed_when_it_is_gone_or_cut_to_nothing()
     }
 }
 
+/// And not that its manifest begins in a strange way.
+#[test]
+fn a_copy_that_was_not_finished_is_refused_as_such() {
+    let disk = RecordingDisk::new();
+    let store = open(&disk).unwrap();
+    store.set(b"a", b"1").unwrap();
+    disk.inject(Fault { on: Filter::Rename, after: 0, torn_at: 0, kind: ErrorKind::StorageFull });
+    let copy = Path::new("/copy");
+    store.backup(copy).unwrap_err();
+    let error = SortedLog::open_on(Arc::new(disk.clone()), copy, on_demand()).unwrap_err().to_string();
+    assert!(error.contains("was never finished: make another"), "{error}");
+}
+
 #[test]
 fn a_flipped_bit_anywhere_in_the_first_edit_of_a_manifest_is_refused() {
     let disk = RecordingDisk::new();
@@ -199,7 +214,7 @@ fn where_no_space_can_be_reserved_the_store_works_all_the_same() {
         let disk = RecordingDisk::new();
         let watched = WatchedDisk::new(&disk, |deed, name| {
             if deed == Deed::Reserve {
-                let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+                let full = std::io::Error::from(ErrorKind::StorageFull);
                 return Err(Error::io("reserve space for", &path(name), full));
             }
             Ok(())
@@ -226,7 +241,7 @@ fn after_a_full_disk_the_store_refuses_writes_reads_on_and_opens_with_what_was_a
     let disk = RecordingDisk::new();
     let store = open(&disk).unwrap();
     store.set(b"a", b"1").unwrap();
-    disk.inject(Fault { on: Filter::Append, after: 0, torn_at: 9, kind: std::io::ErrorKind::StorageFull });
+    disk.inject(Fault { on: Filter::Append, after: 0, torn_at: 9, kind: ErrorKind::StorageFull });
     let error = store.set(b"b", b"2").unwrap_err();
     assert!(error.to_string().contains("free some space"), "{error}");
     assert!(matches!(store.set(b"c", b"3"), Err(Error::Poisoned { .. })));
