@@ -41,7 +41,7 @@ fn main() -> io::Result<()> {
 
 /// The first block of a table, and its sections.
 fn write_parts(name: &str, table: &[u8]) -> io::Result<()> {
-    let footer = table.len() - 40;
+    let footer = table.len() - 44;
     let place = |at: usize| {
         let bytes = table[footer + at..footer + at + 8].try_into().map_err(io::Error::other)?;
         usize::try_from(u64::from_le_bytes(bytes)).map_err(io::Error::other)

@@ -8,7 +8,7 @@ use crate::bytes::{Reader, index};
 use crate::files::{FORMAT_VERSION, FileKind, Header};
 use crate::frame::{FRAME_LEN, Frame};
 use crate::manifest::{ADD, LOG, REMOVE, SYNCED};
-use crate::table::{COMPRESSED, FOOTER_LEN};
+use crate::table::{COMPRESSED, FOOTER_LEN, SIGNED_LEN};
 
 /// So many bytes of a key or a value are shown.
 const SHOWN: usize = 40;
@@ -208,10 +208,12 @@ impl Describer<'_> {
         let (filter_at, index_at) = (index(footer.u64()?), index(footer.u64()?));
         let index_end = footer_at.checked_sub(4)?;
         let mut blocks = Reader::new(self.bytes.get(index_at..index_end)?);
+        let mut contents = crc32fast::Hasher::new();
         while !blocks.is_empty() {
             blocks.key()?;
             let end = self.at.checked_add(blocks.len()?).filter(|&end| end <= filter_at)?;
             self.block(end)?;
+            contents.update(self.bytes.get(end.checked_sub(4)?..end)?);
         }
         if self.at != filter_at {
             return None;
@@ -230,7 +232,12 @@ impl Describer<'_> {
         for name in ["filter at", "index at", "entries", "table number"] {
             self.u64(name)?;
         }
-        self.checksum(self.is_sum_of(footer_at, footer_at + 32))?;
+        for sum in [filter_end, index_end] {
+            contents.update(self.bytes.get(sum..sum + 4)?);
+        }
+        let said = |is_right: bool| if is_right { "matches" } else { "does not match" }.to_owned();
+        self.u32("contents checksum", |sum| said(sum == contents.finalize()))?;
+        self.checksum(self.is_sum_of(footer_at, footer_at + SIGNED_LEN))?;
         self.take(4, "magic", |_| "the end of a table".to_owned())
     }
 
@@ -276,7 +283,7 @@ impl Describer<'_> {
 }
 
 /// The beginning of a key or a value.
-fn show(bytes: &[u8]) -> String {
+pub(crate) fn show(bytes: &[u8]) -> String {
     let more = if bytes.len() > SHOWN { "…" } else { "" };
     format!("\"{}\"{more}", bytes[..bytes.len().min(SHOWN)].escape_ascii())
 }

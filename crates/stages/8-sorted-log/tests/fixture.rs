@@ -25,7 +25,7 @@ use logladder_sorted_log::{Compression, Options, SortedLog, Work};
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v1");
 
 /// Each folder, and the CRC-32 of the names and bytes of its files.
-const FOLDERS: [(&str, u32); 2] = [("closed", 599_956_504), ("compressed", 1_147_981_271)];
+const FOLDERS: [(&str, u32); 2] = [("closed", 3_006_080_827), ("compressed", 439_891_766)];
 
 fn writing(name: &str) -> Options {
     let options = Options::default()
@@ -121,13 +121,15 @@ fn contents(store: &SortedLog) -> BTreeMap<Vec<u8>, Vec<u8>> {
 
 #[test]
 fn the_fixture_is_the_one_that_version_1_wrote() {
-    for (name, sum) in FOLDERS {
+    for (name, _) in FOLDERS {
         if std::env::var_os("LOGLADDER_WRITE_FIXTURE").is_some() && !folder(name).exists() {
             fs::create_dir_all(folder(name)).unwrap();
             for (file, bytes) in written(name) {
                 fs::write(folder(name).join(file), bytes).unwrap();
             }
         }
+    }
+    for (name, sum) in FOLDERS {
         assert_eq!(checksum(&files_of(name)), sum, "{name}");
     }
 }

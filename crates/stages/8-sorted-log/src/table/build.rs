@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crc32fast::Hasher;
 use logladder_disk::sabotage::{self, Rule};
 use logladder_disk::{Disk, File};
 use logladder_engine::Result;
@@ -30,6 +31,8 @@ pub(crate) struct TableBuilder {
     start: Vec<u8>,
     index: Vec<u8>,
     hashes: Vec<u64>,
+    /// Of the checksums so far.
+    contents: Hasher,
     entries: u64,
     tombstones: u64,
     smallest: Vec<u8>,
@@ -54,6 +57,7 @@ impl TableBuilder {
             start: Vec::new(),
             index: Vec::new(),
             hashes: Vec::new(),
+            contents: Hasher::new(),
             entries: 0,
             tombstones: 0,
             smallest: Vec::new(),
@@ -102,8 +106,9 @@ impl TableBuilder {
         let (bytes, kind) = compressed.as_deref().map_or((plain, PLAIN), |bytes| (bytes, COMPRESSED));
         self.buffer.extend_from_slice(bytes);
         self.buffer.push(kind);
-        let crc = crc32fast::hash(&self.buffer[before..]);
-        self.buffer.extend_from_slice(&crc.to_le_bytes());
+        let crc = crc32fast::hash(&self.buffer[before..]).to_le_bytes();
+        self.buffer.extend_from_slice(&crc);
+        self.contents.update(&crc);
         let len = (self.buffer.len() - before) as u64;
         self.len += len;
         put_key(&mut self.index, &self.start);
@@ -120,8 +125,10 @@ impl TableBuilder {
 
     /// Appends something with its checksum behind it.
     fn put_section(&mut self, bytes: &[u8]) {
+        let crc = crc32fast::hash(bytes).to_le_bytes();
         self.buffer.extend_from_slice(bytes);
-        self.buffer.extend_from_slice(&crc32fast::hash(bytes).to_le_bytes());
+        self.buffer.extend_from_slice(&crc);
+        self.contents.update(&crc);
         self.len += bytes.len() as u64 + 4;
     }
 
@@ -139,7 +146,8 @@ impl TableBuilder {
         let index_at = self.len;
         let index = std::mem::take(&mut self.index);
         self.put_section(&index);
-        let footer = Footer { filter_at, index_at, entries: self.entries, number: self.number };
+        let contents = self.contents.clone().finalize();
+        let footer = Footer { filter_at, index_at, entries: self.entries, number: self.number, contents };
         let (bytes, crc) = footer.encode();
         self.buffer.extend_from_slice(&bytes);
         self.len += FOOTER_LEN as u64;

@@ -4,12 +4,17 @@
 //!   ┌────────┬───────┬───────┬───┬────────┬───────┬────────┐
 //!   │ header │ block │ block │ … │ filter │ index │ footer │
 //!   └────────┴───────┴───────┴───┴────────┴───────┴────────┘
-//!     32                                              40
+//!     32                                              44
 //!   a block:   its bytes, 0 or 1 (LZ4), CRC32 of both
 //!   filter:    lines of a Bloom filter, CRC32
 //!   index:     for each block where its keys start, and its length (varints); CRC32
-//!   footer:    where the filter starts, where the index, how many entries, the number (u64 each), CRC32, "LLSL"
+//!   footer:    where the filter starts, where the index, how many entries, the number (u64 each), the contents (u32),
+//!              CRC32, "LLSL"
 //! ```
+//!
+//! The *contents* are the CRC32 of all the checksums before the footer, those of the blocks, the filter and the index: a
+//! fingerprint of the whole file that costs a few bytes of work a block. The manifest knows the checksum of the footer, so a
+//! table of the same shape from another store is not taken for this one.
 //!
 //! The file is mapped into memory. Opening it checks the header, the footer, the index and the filter; a block is checked
 //! when it is first read, and a bit in memory remembers that. So no damaged byte is ever believed, a store of
@@ -43,7 +48,10 @@ const PLAIN: u8 = 0;
 pub(crate) const COMPRESSED: u8 = 1;
 
 /// How long the footer is.
-pub(crate) const FOOTER_LEN: usize = 40;
+pub(crate) const FOOTER_LEN: usize = 44;
+
+/// So many bytes of it have a checksum.
+pub(crate) const SIGNED_LEN: usize = 36;
 
 /// The last bytes of the file.
 const FOOTER_MAGIC: &[u8; 4] = b"LLSL";
@@ -64,7 +72,7 @@ pub(crate) struct TableMeta {
     pub(crate) entries: u64,
     /// How many of those are tombstones.
     pub(crate) tombstones: u64,
-    /// The checksum of its footer: a table of the same name from elsewhere has another.
+    /// The checksum of its footer, which stands for the whole file: a table of the same name from elsewhere has another.
     pub(crate) crc: u32,
     pub(crate) smallest: Vec<u8>,
     pub(crate) largest: Vec<u8>,
@@ -77,6 +85,8 @@ struct Footer {
     index_at: u64,
     entries: u64,
     number: u64,
+    /// The checksum of all checksums before it.
+    contents: u32,
 }
 
 impl Footer {
@@ -87,9 +97,10 @@ impl Footer {
         for (field, place) in fields.iter().zip(bytes.chunks_exact_mut(8)) {
             place.copy_from_slice(&field.to_le_bytes());
         }
-        let crc = crc32fast::hash(&bytes[..32]);
-        bytes[32..36].copy_from_slice(&crc.to_le_bytes());
-        bytes[36..].copy_from_slice(FOOTER_MAGIC);
+        bytes[32..SIGNED_LEN].copy_from_slice(&self.contents.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..SIGNED_LEN]);
+        bytes[SIGNED_LEN..SIGNED_LEN + 4].copy_from_slice(&crc.to_le_bytes());
+        bytes[SIGNED_LEN + 4..].copy_from_slice(FOOTER_MAGIC);
         (bytes, crc)
     }
 
@@ -100,9 +111,10 @@ impl Footer {
             index_at: fields.u64()?,
             entries: fields.u64()?,
             number: fields.u64()?,
+            contents: fields.u32()?,
         };
         let crc = fields.u32()?;
-        let is_right = crc == crc32fast::hash(&bytes[..32]) || sabotage::skips(Rule::ChecksumCheck);
+        let is_right = crc == crc32fast::hash(&bytes[..SIGNED_LEN]) || sabotage::skips(Rule::ChecksumCheck);
         (is_right && fields.take(4)? == FOOTER_MAGIC).then_some((footer, crc))
     }
 
@@ -149,7 +161,8 @@ impl Table {
         }
         let (footer_at, footer, crc) = Footer::of(path, &map)?;
         if crc != meta.crc || footer.number != meta.number || footer.entries != meta.entries {
-            return Err(damaged(footer_at, "it is not the table that the manifest names"));
+            let what = "it is another table than the one that the manifest names, of another store or of an older copy";
+            return Err(damaged(footer_at, what));
         }
         Self::of_map(path, map, meta, footer_at, footer)
     }

@@ -143,6 +143,41 @@ fn a_whole_file_in_the_place_of_another_is_noticed() {
     }
 }
 
+/// A store with one table, in which every key has this value.
+fn one_table_of(value: &[u8]) -> RecordingDisk {
+    let disk = RecordingDisk::new();
+    let store = open(&disk).unwrap();
+    for number in 0..100_u8 {
+        store.set(&[number], value).unwrap();
+    }
+    store.flush().unwrap();
+    close(store);
+    disk
+}
+
+/// Failure mode 6: as many bytes, as many entries, the same keys, in blocks of the same lengths. Only the values differ.
+#[test]
+fn a_table_of_the_same_shape_from_another_store_is_refused_and_left_as_it_is() {
+    let (ours, other) = (one_table_of(b"the red one"), one_table_of(b"the old one"));
+    let name = the(&ours, ".table");
+    let (own, strange) = (bytes(&ours, &name), bytes(&other, &name));
+    let shape = |table: &[u8]| -> Vec<String> {
+        let is_shape =
+            |name| matches!(name, "filter at" | "index at" | "entries" | "table number" | "block length");
+        let fields = describe(&name, table).into_iter().filter(|field| is_shape(field.name));
+        fields.map(|field| field.meaning).collect()
+    };
+    assert!(own != strange && shape(&own) == shape(&strange));
+    let footer = describe(&name, &own).iter().find(|field| field.name == "filter at").unwrap().bytes.start;
+    let disk = with_file(&ours, &name, strange.clone());
+    let told = open(&disk).unwrap_err().to_string();
+    assert!(told.contains(&name) && told.contains("another table") && told.contains("copy"), "{told}");
+    assert_eq!(refused(&disk), (name.clone(), footer as u64));
+    assert_eq!(bytes(&disk, &name), strange);
+    // The store with its own table opens.
+    assert_eq!(open(&ours).unwrap().get(&[7]).unwrap().unwrap(), b"the red one");
+}
+
 /// A table is never cut, nor lengthened.
 #[test]
 fn a_table_that_was_cut_or_lengthened_anywhere_is_damage() {

@@ -34,8 +34,8 @@ fn renumbered(disk: &RecordingDisk, of: &str, name: &str) -> Vec<u8> {
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
     if is_table(name) {
         let end = bytes.len();
-        bytes[end - 16..end - 8].copy_from_slice(&number.to_le_bytes());
-        let crc = crc32fast::hash(&bytes[end - 40..end - 8]);
+        bytes[end - 20..end - 12].copy_from_slice(&number.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[end - 44..end - 8]);
         bytes[end - 8..end - 4].copy_from_slice(&crc.to_le_bytes());
     }
     assert!(describe(name, &bytes).iter().all(|field| field.meaning != "does not match"));

@@ -110,7 +110,8 @@ fn table(blocks: &[u8], filter: &[u8], index: &[u8]) -> Vec<u8> {
     for field in [filter_at, index_at, 1, TABLE] {
         table.extend_from_slice(&field.to_le_bytes());
     }
-    table.extend_from_slice(b"\0\0\0\0LLSL");
+    // Neither the contents nor the checksum are compared.
+    table.extend_from_slice(b"\0\0\0\0\0\0\0\0LLSL");
     table
 }
 

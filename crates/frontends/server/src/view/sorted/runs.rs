@@ -37,7 +37,7 @@ impl Run {
 }
 
 fn is_bad_sum(field: &Field) -> bool {
-    field.name == "checksum" && field.meaning == "does not match"
+    field.name.ends_with("checksum") && field.meaning == "does not match"
 }
 
 /// The number that a meaning such as `7 bytes` begins with.
