@@ -265,9 +265,15 @@ struct Claim<'a> {
     version: u32,
 }
 
+/// What the lock file of a store of `stage` in format `version` says.
+#[must_use]
+pub fn claim(stage: &str, version: u32) -> String {
+    format!("logladder {stage} {version}\n")
+}
+
 impl Claim<'_> {
     fn line(&self) -> String {
-        format!("logladder {} {}\n", self.stage, self.version)
+        claim(self.stage, self.version)
     }
 
     /// Whether the lock file says what we would write. If it is only the beginning of that, as a crash may

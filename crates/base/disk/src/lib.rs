@@ -37,6 +37,7 @@ mod recording;
 mod replace;
 pub mod sabotage;
 mod tail;
+mod untouched;
 
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -44,13 +45,14 @@ use std::sync::Arc;
 
 use logladder_engine::{Open, Result};
 
-pub use folder::{LOCK_FILE, StoreFolder, folder_in_place_of_file};
+pub use folder::{LOCK_FILE, StoreFolder, claim, folder_in_place_of_file};
 pub use mapped::{Map, prefetch};
 pub use poison::Poison;
 pub use real::RealDisk;
 pub use recording::{Fault, Filter, Op, RecordingDisk};
 pub use replace::{TEMPORARY_SUFFIX, install_temporary, replace, write_temporary};
 pub use tail::{TORN_INFIX, cut_torn_tail, end_without_zeros};
+pub use untouched::Untouched;
 
 /// The space of a reserved file grows by so many bytes: 1 MiB.
 pub const RESERVE_STEP: u64 = 1 << 20;

@@ -30,6 +30,7 @@ mod engine;
 mod error;
 mod layout;
 pub mod limits;
+mod problem;
 mod report;
 
 pub use capabilities::{
@@ -41,4 +42,5 @@ pub use capabilities::{
 pub use engine::{Engine, Open};
 pub use error::{Error, Result};
 pub use layout::Field;
+pub use problem::{CheckReport, Problem, Progress, Salvaged, Severity};
 pub use report::{Durability, Repair, Stalls, Stats, SyncPolicy};

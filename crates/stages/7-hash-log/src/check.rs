@@ -9,62 +9,19 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, LOCK_FILE, Map, RealDisk, TEMPORARY_SUFFIX, TORN_INFIX};
-use logladder_engine::Result;
+use logladder_disk::{Disk, LOCK_FILE, Map, RealDisk, TEMPORARY_SUFFIX, TORN_INFIX, Untouched};
+use logladder_engine::{CheckReport, Problem, Progress, Result, Severity};
 
 use crate::evidence::{Evidence, Listed};
 use crate::files::{CHECKPOINT, FileKind, hint_name, segment_name};
 use crate::format::checkpoint::{Checkpoint, mark_of};
 use crate::format::header::SegmentHeader;
 use crate::format::{checksum_matches, hint};
-use crate::problem::{Problem, Severity};
 use crate::runs::footer_of;
 use crate::scan;
 use crate::seal::hint_of;
 use crate::tail::TailSegment;
-use crate::untouched::{Untouched, claim};
-
-/// What a check found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CheckReport {
-    /// Everything that is to be said, by file and offset. Remarks are among it.
-    pub problems: Vec<Problem>,
-    /// How many files were read.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// How many whole sets and deletes are in the store's segments, of use or not.
-    pub records: u64,
-    /// How many keys have a value by these.
-    pub keys: u64,
-}
-
-impl CheckReport {
-    /// Whether there is nothing but remarks.
-    #[must_use]
-    pub fn is_healthy(&self) -> bool {
-        self.worst().is_none_or(|worst| worst == Severity::Remark)
-    }
-
-    /// How bad the worst problem is, if there is one.
-    #[must_use]
-    pub fn worst(&self) -> Option<Severity> {
-        self.problems.iter().map(|problem| problem.severity).max()
-    }
-}
-
-/// How far a check or a salvage is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Progress<'p> {
-    /// The file that comes next.
-    pub path: &'p Path,
-    /// Bytes of the files before it.
-    pub done: u64,
-    /// Bytes of all files.
-    pub total: u64,
-}
+use crate::untouched;
 
 /// Reads every byte of the store in `dir`, and reports what is wrong. No file is changed, and none is added.
 ///
@@ -107,7 +64,7 @@ pub fn check_with(
     dir: &Path,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<CheckReport> {
-    let folder = Untouched::open(disk, dir)?;
+    let folder = untouched::open(disk, dir)?;
     let evidence = Evidence::in_folder(&folder)?;
     look_over(&folder, &evidence, progress)
 }
@@ -123,17 +80,13 @@ pub(crate) fn look_over(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<CheckReport> {
     let total = folder.entries.iter().map(|entry| entry.len).sum();
-    let mut checker = Checker {
-        folder,
-        evidence,
-        report: CheckReport { problems: evidence.problems.clone(), ..CheckReport::default() },
-        newest: HashMap::new(),
-        tail: Vec::new(),
-    };
+    let mut report = CheckReport::default();
+    report.problems.clone_from(&evidence.problems);
+    let mut checker = Checker { folder, evidence, report, newest: HashMap::new(), tail: Vec::new() };
     let mut done = 0;
     for entry in &folder.entries {
         let path = folder.path(&entry.name);
-        progress(Progress { path: &path, done, total });
+        progress(Progress::new(&path, done, total));
         done += entry.len;
         if entry.is_dir {
             checker.folder_among_files(&entry.name);
@@ -211,7 +164,7 @@ impl Checker<'_> {
     }
 
     fn lock_file(&mut self, bytes: &[u8]) {
-        let line = claim();
+        let line = untouched::claim();
         if line.as_bytes() == bytes {
             return;
         }

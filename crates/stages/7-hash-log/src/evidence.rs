@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use logladder_engine::{Error, Result};
+use logladder_disk::Untouched;
+use logladder_engine::{Error, Problem, Result, Severity};
 
 use crate::files::{FileKind, MANIFEST, segment_name};
 use crate::format::header::{SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::manifest::Manifest;
-use crate::problem::{Problem, Severity};
 use crate::scan::is_zero_from;
-use crate::untouched::Untouched;
 
 /// Where the mark of the store stands in a segment's header.
 const MARK: std::ops::Range<usize> = 24..28;

@@ -127,7 +127,6 @@ mod index;
 mod load;
 mod look;
 mod options;
-mod problem;
 mod read;
 mod reader;
 mod recover;
@@ -146,17 +145,16 @@ mod write;
 
 // So that a program that embeds this engine depends on this crate alone.
 pub use logladder_engine::{
-    Atomic, Backup, Batch, Change, Changes, Compact, Compacted, Durability, Engine, Error, Expire, Expiry,
-    History, Iterate, Open, Position, Repair, Result, Stats, SyncPolicy, Version, Visit, VisitChange,
-    VisitVersion, Write,
+    Atomic, Backup, Batch, Change, Changes, CheckReport, Compact, Compacted, Durability, Engine, Error,
+    Expire, Expiry, History, Iterate, Open, Position, Problem, Progress, Repair, Result, Salvaged, Severity,
+    Stats, SyncPolicy, Version, Visit, VisitChange, VisitVersion, Write,
 };
 
-pub use check::{CheckReport, Progress, check, check_with};
+pub use check::{check, check_with};
 pub use describe::describe;
 pub use engine::HashLog;
 pub use options::{Compaction, Hints, Options};
-pub use problem::{Problem, Severity};
 pub use read::ValueRef;
 pub use reader::{Reader, segments};
-pub use salvage::{Salvaged, salvage, salvage_with};
+pub use salvage::{salvage, salvage_with};
 pub use usage::SegmentUsage;

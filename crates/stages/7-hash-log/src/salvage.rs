@@ -10,33 +10,18 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, Map, OpenOn, RealDisk};
-use logladder_engine::{Engine, Error, Expire, Result, SyncPolicy};
+use logladder_disk::{Disk, Map, OpenOn, RealDisk, Untouched};
+use logladder_engine::{Engine, Error, Expire, Progress, Result, Salvaged, Severity, SyncPolicy};
 
-use crate::check::{Progress, look_over};
-use crate::engine::STAGE;
+use crate::check::look_over;
 use crate::evidence::{Evidence, Listed};
 use crate::files::segment_name;
 use crate::format::extra::moment_of;
 use crate::format::header::SegmentHeader;
 use crate::format::record::Record;
-use crate::problem::{Problem, Severity};
 use crate::runs::{Order, Run, RunStop, runs};
-use crate::untouched::Untouched;
+use crate::untouched;
 use crate::{HashLog, Options};
-
-/// What a salvage found, and what it made of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Salvaged {
-    /// How many sets and deletes were done again.
-    pub records: u64,
-    /// How many keys have a value in the new store. One that has ended counts.
-    pub keys: u64,
-    /// What is wrong with the old store, as [`check`](crate::check()) says. What stood in places of
-    /// [`Severity::Damage`] is missing in the new one.
-    pub problems: Vec<Problem>,
-}
 
 /// Makes a new store in the empty folder `into` from every valid record of the store in `dir`, which is not changed.
 ///
@@ -88,8 +73,8 @@ pub fn salvage_with(
     options: Options,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Salvaged> {
-    let folder = Untouched::open(Arc::clone(&disk), dir)?;
-    check_target(&folder, into)?;
+    let folder = untouched::open(Arc::clone(&disk), dir)?;
+    folder.check_target(into)?;
     let evidence = Evidence::in_folder(&folder)?;
     let report = look_over(&folder, &evidence, progress)?;
     let is_damaged = report.worst() >= Some(Severity::Unfinished);
@@ -108,24 +93,9 @@ pub fn salvage_with(
     store.sync()?;
     let keys = store.stats()?.live_keys;
     Box::new(store).close()?;
-    Ok(Salvaged { records, keys, problems: report.problems })
-}
-
-/// That a new store can be made there, and the old one is not touched by that.
-fn check_target(folder: &Untouched, into: &Path) -> Result<()> {
-    let disk = &folder.disk;
-    let into = disk.absolute(into)?;
-    if disk.entry(&into)?.is_some_and(|entry| entry.is_dir)
-        && let Some(there) = disk.list(&into)?.first()
-    {
-        let found = format!("{}, and what is salvaged needs an empty folder", there.name);
-        return Err(Error::ForeignStore { dir: into, expected: STAGE, found });
-    }
-    if into.starts_with(&folder.dir) {
-        let what = "what is salvaged would lie in the folder of the old store: name another folder".into();
-        return Err(Error::Unsupported { what });
-    }
-    Ok(())
+    let mut salvaged = Salvaged::default();
+    (salvaged.records, salvaged.keys, salvaged.problems) = (records, keys, report.problems);
+    Ok(salvaged)
 }
 
 /// A valid record.

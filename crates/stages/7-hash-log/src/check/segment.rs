@@ -1,7 +1,7 @@
 //! Checking a segment: its header, its records, its footer, and what opening would say of it.
 
 use logladder_disk::Map;
-use logladder_engine::Result;
+use logladder_engine::{Problem, Result, Severity};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::Checker;
@@ -11,7 +11,6 @@ use crate::files::{MANIFEST, segment_name};
 use crate::format::header::{FOOTER_LEN, Origin, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::record::Record;
 use crate::format::{Flaw, index};
-use crate::problem::{Problem, Severity};
 use crate::runs::{Order, Run, RunStop, runs};
 use crate::scan::{self, Stop, Survey, Tail};
 use crate::tail::TailSegment;

@@ -1,0 +1,102 @@
+//! [`Untouched`]: the folder of a store that is looked at and not changed, whatever is in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use logladder_engine::{Error, Result};
+
+use crate::folder::claim;
+use crate::{Disk, Entry, LOCK_FILE, Lock};
+
+/// A folder that nobody has open. No file in it is changed, and none is added.
+#[derive(Debug)]
+pub struct Untouched {
+    /// The disk that the folder is on.
+    pub disk: Arc<dyn Disk>,
+    /// Where it is, from the root on.
+    pub dir: PathBuf,
+    /// What is in it, by name.
+    pub entries: Vec<Entry>,
+    stage: &'static str,
+    _lock: Option<Lock>,
+}
+
+impl Untouched {
+    /// Looks into `dir`, where a store of `stage` in format `version` should be, of which `owns` says what its files are
+    /// called. If it has a lock file, that is locked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`]; [`Error::ForeignStore`] if no file of this stage is there; [`Error::UnsupportedVersion`]; or
+    /// the system refused.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        stage: &'static str,
+        version: u32,
+        owns: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
+        let dir = disk.absolute(dir)?;
+        let entries = disk.list(&dir)?;
+        let has_lock_file = entries.iter().any(|entry| entry.name == LOCK_FILE && !entry.is_dir);
+        let has_own = entries.iter().any(|entry| owns(&entry.name));
+        let lock_path = dir.join(LOCK_FILE);
+        let foreign = |found: String| Err(Error::ForeignStore { dir: dir.clone(), expected: stage, found });
+        if !has_lock_file && !has_own {
+            return foreign("no file of such a store".into());
+        }
+        if has_lock_file && !has_own {
+            let line = disk.read(&lock_path)?;
+            // In a store with files, a line that differs is looked at as damage.
+            if !line.is_empty() && line != claim(stage, version).as_bytes() {
+                return foreign(format!("`{}`", String::from_utf8_lossy(&line).trim_end()));
+            }
+        }
+        let lock = if has_lock_file { lock(&*disk, &lock_path)? } else { None };
+        Ok(Self { disk, dir, entries, stage, _lock: lock })
+    }
+
+    /// The path of a file in it.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// All bytes of a file. A file that the disk cannot give is an error, which a map of it would not be.
+    ///
+    /// # Errors
+    ///
+    /// The system refused.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>> {
+        self.disk.read(&self.path(name))
+    }
+
+    /// That a new store can be made in the folder `into` from what is salvaged of this one, which is not touched by that.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignStore`] if something is in it; [`Error::Unsupported`] if it lies in this one; or the system refused.
+    pub fn check_target(&self, into: &Path) -> Result<()> {
+        let into = self.disk.absolute(into)?;
+        if self.disk.entry(&into)?.is_some_and(|entry| entry.is_dir)
+            && let Some(there) = self.disk.list(&into)?.first()
+        {
+            let found = format!("{}, and what is salvaged needs an empty folder", there.name);
+            return Err(Error::ForeignStore { dir: into, expected: self.stage, found });
+        }
+        if into.starts_with(&self.dir) {
+            let what =
+                "what is salvaged would lie in the folder of the old store: name another folder".into();
+            return Err(Error::Unsupported { what });
+        }
+        Ok(())
+    }
+}
+
+/// The lock, or none where nobody can write and so nobody can lock.
+fn lock(disk: &dyn Disk, path: &Path) -> Result<Option<Lock>> {
+    match disk.lock(path) {
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem => Ok(None),
+        outcome => outcome.map(Some),
+    }
+}
