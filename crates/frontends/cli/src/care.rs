@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::ProgressBar;
 use logladder::disk::RealDisk;
-use logladder::{Stage, SyncPolicy, hash_log};
+use logladder::{CheckReport, Problem, Progress, STAGES, Salvaged, Severity, Stage, SyncPolicy};
 use logladder_engine::Compacted;
 
 use crate::arguments::StoreArguments;
@@ -17,9 +17,6 @@ use crate::bytes::{as_json_text, count};
 use crate::keys::{Listing, for_each_entry};
 use crate::outcome::{Answer, Refusal};
 use crate::{remark, store};
-
-/// The stage whose files can be checked and salvaged without opening them.
-const CHECKED_STAGE: &str = "hash-log";
 
 /// What `logladder compact` takes.
 #[derive(Debug, Args)]
@@ -57,7 +54,7 @@ pub(crate) fn in_words(gained: &Compacted) -> String {
 /// What `logladder check` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Make a new store in this folder, which must be empty, from everything that is whole (hash-log)
+    /// Make a new store in this folder, which must be empty, from everything that is whole (hash-log, sorted-log)
     #[arg(long, value_name = "FOLDER")]
     repair: Option<PathBuf>,
 }
@@ -67,31 +64,36 @@ impl Check {
         arguments.must_be_there()?;
         let stage = arguments.stage()?;
         match &self.repair {
-            Some(_) if stage.name != CHECKED_STAGE => {
+            Some(_) if !stage.has_care() => {
+                let others = STAGES.iter().filter(|stage| stage.has_care()).map(|stage| stage.name);
+                let others = others.collect::<Vec<_>>().join(" or ");
                 let what = format!(
-                    "a store of stage {} cannot be repaired; one of {CHECKED_STAGE} can: restore it from a copy",
+                    "a store of stage {} cannot be repaired; one of {others} can: restore it from a copy",
                     stage.name
                 );
                 Err(Refusal::Lacks(what).into())
             }
-            Some(into) => salvage(arguments, into, out),
-            None if stage.name == CHECKED_STAGE => check_files(arguments, out),
+            Some(into) => salvage(stage, arguments, into, out),
+            None if stage.has_care() => check_files(stage, arguments, out),
             None => read_everything(stage, arguments, out),
         }
     }
 }
 
 /// Reads every byte, without opening the store.
-fn check_files(arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
+fn check_files(stage: &Stage, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
     let bar = ProgressBar::new(0);
     let report = arguments.wait_for(|| {
-        hash_log::check_with(RealDisk::shared(), &arguments.dir, &mut |progress| show(&bar, &progress))
+        let mut tell = |progress: Progress<'_>| show(&bar, &progress);
+        stage
+            .check(RealDisk::shared(), &arguments.dir, &mut tell)
+            .unwrap_or_else(|| Ok(CheckReport::default()))
     })?;
     bar.finish_and_clear();
     print_problems(&report.problems, arguments, out)?;
     if arguments.json {
-        let hash_log::CheckReport { files, bytes, records, keys, .. } = report;
-        let is_healthy = report.worst() < Some(hash_log::Severity::Unfinished);
+        let CheckReport { files, bytes, records, keys, .. } = report;
+        let is_healthy = report.worst() < Some(Severity::Unfinished);
         writeln!(
             out,
             r#"{{"healthy":{is_healthy},"files":{files},"bytes":{bytes},"records":{records},"keys":{keys}}}"#
@@ -102,10 +104,10 @@ fn check_files(arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer
     let (records, keys) = (count(report.records), count(report.keys));
     writeln!(out, "{files} files, {bytes} bytes, {records} records, {keys} keys")?;
     match report.worst() {
-        Some(hash_log::Severity::Damage) => {
+        Some(Severity::Damage) => {
             remark("damaged: `check --repair FOLDER` makes a new store from everything that is whole");
         }
-        Some(hash_log::Severity::Unfinished) => {
+        Some(Severity::Unfinished) => {
             remark("a write was not finished: opening the store cuts it off and keeps it beside the file");
         }
         // A cache that is out of date costs the next open some time, and nothing else.
@@ -117,17 +119,16 @@ fn check_files(arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer
     Ok(Answer::No)
 }
 
-fn salvage(arguments: &StoreArguments, into: &Path, out: &mut dyn Write) -> Result<Answer> {
+fn salvage(stage: &Stage, arguments: &StoreArguments, into: &Path, out: &mut dyn Write) -> Result<Answer> {
     let bar = ProgressBar::new(0);
-    let options = store::hash_log_options(arguments.versions);
     let salvaged = arguments.wait_for(|| {
-        let disk = RealDisk::shared();
-        hash_log::salvage_with(disk, &arguments.dir, into, options, &mut |progress| show(&bar, &progress))
+        let mut tell = |progress: Progress<'_>| show(&bar, &progress);
+        store::salvage(stage, arguments.versions, &arguments.dir, into, &mut tell)
     })?;
     bar.finish_and_clear();
     print_problems(&salvaged.problems, arguments, out)?;
     if arguments.json {
-        let hash_log::Salvaged { records, keys, .. } = salvaged;
+        let Salvaged { records, keys, .. } = salvaged;
         writeln!(out, r#"{{"records":{records},"keys":{keys}}}"#)?;
         return Ok(Answer::Yes);
     }
@@ -137,14 +138,10 @@ fn salvage(arguments: &StoreArguments, into: &Path, out: &mut dyn Write) -> Resu
 }
 
 /// A line each.
-fn print_problems(
-    problems: &[hash_log::Problem],
-    arguments: &StoreArguments,
-    out: &mut dyn Write,
-) -> Result<()> {
+fn print_problems(problems: &[Problem], arguments: &StoreArguments, out: &mut dyn Write) -> Result<()> {
     for problem in problems {
         if arguments.json {
-            let hash_log::Problem { severity, path, offset, what, .. } = problem;
+            let Problem { severity, path, offset, what, .. } = problem;
             let [severity, file, what] = [severity.to_string(), path.display().to_string(), what.clone()]
                 .map(|text| as_json_text(&text));
             writeln!(out, r#"{{"severity":{severity},"file":{file},"offset":{offset},"problem":{what}}}"#)?;
@@ -155,7 +152,7 @@ fn print_problems(
     Ok(())
 }
 
-fn show(bar: &ProgressBar, progress: &hash_log::Progress<'_>) {
+fn show(bar: &ProgressBar, progress: &Progress<'_>) {
     bar.set_length(progress.total);
     bar.set_position(progress.done);
 }

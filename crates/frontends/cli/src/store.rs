@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use logladder::disk::{Disk, LOCK_FILE, OpenOn, RealDisk, RecordingDisk};
-use logladder::{Engine, Error, Open, STAGES, Stage, SyncPolicy, hash_log, replay_log, sorted_log};
+use logladder::{
+    Engine, Error, Open, Progress, STAGES, Salvaged, Stage, SyncPolicy, hash_log, replay_log, sorted_log,
+};
 use logladder_engine::{Backup, Changes, Compact, Expire, History, Iterate};
 
 use crate::arguments::StoreArguments;
@@ -276,8 +278,30 @@ fn open_stage(
     stage.open_on(disk, dir, manner.sync)
 }
 
+/// Makes a new store in `into` from everything that is whole of the one in `dir`.
+///
+/// # Errors
+///
+/// As [`Stage::salvage`]; or the stage has no such thing.
+pub(crate) fn salvage(
+    stage: &Stage,
+    versions: Option<u16>,
+    dir: &Path,
+    into: &Path,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> logladder::Result<Salvaged> {
+    let disk = RealDisk::shared();
+    // The table knows no versions.
+    if stage.name == DEFAULT_STAGE {
+        return hash_log::salvage_with(disk, dir, into, hash_log_options(versions), progress);
+    }
+    let what = || format!("what is damaged of a store of stage {}: restore it from a copy", stage.name);
+    let salvaged = stage.salvage(disk, dir, into, progress);
+    salvaged.unwrap_or_else(|| Err(Error::Unsupported { what: what() }))
+}
+
 /// The options of hash-log, with so many versions of each key if that was said.
-pub(crate) fn hash_log_options(versions: Option<u16>) -> hash_log::Options {
+fn hash_log_options(versions: Option<u16>) -> hash_log::Options {
     let options = hash_log::Options::default();
     versions.map_or(options, |versions| options.with_versions(versions.into()))
 }

@@ -79,7 +79,7 @@ fn inspect_lists_the_tables_of_each_level_as_the_manifest_does_and_each_of_their
 fn check_names_a_damaged_table_and_the_place_and_leaves_it_as_it_is() {
     let whole = tempfile::tempdir().unwrap();
     make(whole.path());
-    assert!(done(whole.path(), &["--dir", ".", "check"]).ends_with("stage sorted-log\nhealthy\n"));
+    assert!(done(whole.path(), &["--dir", ".", "check"]).ends_with(" 59 keys\nhealthy\n"));
     let tables = listing(whole.path()).unwrap().tables;
     for table in &tables {
         let bytes = std::fs::read(whole.path().join(&table.file_name)).unwrap();
@@ -101,15 +101,57 @@ fn check_names_a_damaged_table_and_the_place_and_leaves_it_as_it_is() {
             assert!(said.contains(&table.file_name) && said.contains(what), "{what}: {said}");
             assert!(said.contains("offset"), "{what}: {said}");
             let output = run(folder.path(), &["--dir", ".", "--json", "check"]);
-            let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let said = String::from_utf8(output.stdout).unwrap();
+            let said: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
             assert_eq!((output.status.code(), &said["healthy"]), (Some(1), &false.into()), "{said}");
-            let output = run(folder.path(), &["--dir", ".", "check", "--repair", "mended"]);
-            let said = String::from_utf8(output.stderr).unwrap();
-            let remedy = "a store of stage sorted-log cannot be repaired; one of hash-log can";
-            assert!(output.status.code() == Some(5) && said.contains(remedy), "{said}");
             assert!(files_in(folder.path()) == before, "{what}: check has changed the store");
         }
     }
+}
+
+#[test]
+fn check_names_each_damaged_table_and_repair_makes_a_store_of_the_rest_and_leaves_the_old_one_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, mended) = (folder.path().join("store"), folder.path().join("mended"));
+    make(&store);
+    let tables = listing(&store).unwrap().tables;
+    for table in &tables {
+        let path = store.join(&table.file_name);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, flipped(&bytes, 40)).unwrap();
+    }
+    let before = files_in(&store);
+    let output = run(folder.path(), &["--dir", "store", "check"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(tables.iter().all(|table| said.contains(&table.file_name)), "{said}");
+    let advice = String::from_utf8(output.stderr).unwrap();
+    assert!(advice.contains("check --repair FOLDER"), "{advice}");
+
+    let said = done(folder.path(), &["--dir", "store", "check", "--repair", "mended"]);
+    assert!(tables.iter().all(|table| said.contains(&table.file_name)), "{said}");
+    assert!(said.lines().last().unwrap().ends_with(" keys in mended"), "{said}");
+    assert!(files_in(&store) == before, "the old store has changed");
+    let kept = done(folder.path(), &["--dir", "mended", "scan", "--keys"]);
+    let kept: Vec<&str> = kept.lines().collect();
+    assert!(!kept.is_empty() && kept.len() < 60, "{kept:?}");
+    assert!(done(folder.path(), &["--dir", "mended", "check"]).ends_with("healthy\n"));
+
+    // Never into a folder with something in it, nor into the store itself.
+    let there = files_in(&mended);
+    for (into, why, code) in [("mended", "needs an empty folder", 3), ("store/new", "name another folder", 5)]
+    {
+        let output = run(folder.path(), &["--dir", "store", "check", "--repair", into]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(code) && said.contains(why), "{into}: {said}");
+    }
+    assert!(files_in(&mended) == there && files_in(&store) == before, "a refusal has changed something");
+    // A stage that has no such thing says which have.
+    done(folder.path(), &["--stage", "scan-log", "--dir", "other", "set", "a", "1"]);
+    let output = run(folder.path(), &["--dir", "other", "check", "--repair", "new"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let remedy = "a store of stage scan-log cannot be repaired; one of hash-log or sorted-log can";
+    assert!(output.status.code() == Some(5) && said.contains(remedy), "{said}");
 }
 
 fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {

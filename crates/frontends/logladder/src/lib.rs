@@ -20,8 +20,9 @@
 mod table;
 
 pub use logladder_engine::{
-    Collections, Compact, Compacted, Durability, Engine, Error, Field, Iterate, Open, Repair, Result, Stalls,
-    Stats, SyncPolicy, Visit, collection_and_member, limits,
+    CheckReport, Collections, Compact, Compacted, Durability, Engine, Error, Field, Iterate, Open, Problem,
+    Progress, Repair, Result, Salvaged, Severity, Stalls, Stats, SyncPolicy, Visit, collection_and_member,
+    limits,
 };
 pub use table::{STAGES, Stage, stage};
 

@@ -4,9 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use logladder_disk::{Disk, LOCK_FILE, OpenOn, RealDisk};
-use logladder_engine::{Durability, Engine, Field, Result, SyncPolicy};
+use logladder_engine::{CheckReport, Durability, Engine, Field, Progress, Result, Salvaged, SyncPolicy};
 
 type OpenStage = fn(Arc<dyn Disk>, &Path, SyncPolicy) -> Result<Box<dyn Engine>>;
+
+type CheckStage = fn(Arc<dyn Disk>, &Path, &mut dyn FnMut(Progress<'_>)) -> Result<CheckReport>;
+
+type SalvageStage = fn(Arc<dyn Disk>, &Path, &Path, &mut dyn FnMut(Progress<'_>)) -> Result<Salvaged>;
+
+/// What a stage can do with files of a store that need not be whole.
+#[derive(Debug)]
+struct Care {
+    check: CheckStage,
+    salvage: SalvageStage,
+}
 
 /// One stage of the ladder.
 #[derive(Debug)]
@@ -27,6 +38,7 @@ pub struct Stage {
     open: OpenStage,
     durability: fn(SyncPolicy) -> Durability,
     describe: fn(&str, &[u8]) -> Vec<Field>,
+    care: Option<Care>,
 }
 
 /// Every stage that is opened in a folder, from the bottom up.
@@ -43,6 +55,7 @@ pub static STAGES: &[Stage] = &[
         },
         durability: |_| Durability::Never,
         describe: |_, _| Vec::new(),
+        care: None,
     },
     Stage {
         number: 2,
@@ -57,6 +70,7 @@ pub static STAGES: &[Stage] = &[
         },
         durability: SyncPolicy::durability,
         describe: logladder_json_file::describe,
+        care: None,
     },
     Stage {
         number: 3,
@@ -71,6 +85,7 @@ pub static STAGES: &[Stage] = &[
         },
         durability: SyncPolicy::durability,
         describe: logladder_file_per_key::describe,
+        care: None,
     },
     Stage {
         number: 4,
@@ -85,6 +100,7 @@ pub static STAGES: &[Stage] = &[
         },
         durability: SyncPolicy::durability,
         describe: logladder_scan_log::describe,
+        care: None,
     },
     Stage {
         number: 5,
@@ -99,6 +115,7 @@ pub static STAGES: &[Stage] = &[
         },
         durability: SyncPolicy::durability,
         describe: logladder_replay_log::describe,
+        care: None,
     },
     Stage {
         number: 6,
@@ -113,6 +130,7 @@ pub static STAGES: &[Stage] = &[
         },
         durability: |_| Durability::Eventual,
         describe: logladder_write_behind::describe,
+        care: None,
     },
     Stage {
         number: 7,
@@ -127,6 +145,13 @@ pub static STAGES: &[Stage] = &[
         },
         durability: SyncPolicy::durability,
         describe: logladder_hash_log::describe,
+        care: Some(Care {
+            check: logladder_hash_log::check_with,
+            salvage: |disk, dir, into, progress| {
+                let options = logladder_hash_log::Options::default();
+                logladder_hash_log::salvage_with(disk, dir, into, options, progress)
+            },
+        }),
     },
     Stage {
         number: 8,
@@ -141,6 +166,13 @@ pub static STAGES: &[Stage] = &[
         },
         durability: SyncPolicy::durability,
         describe: logladder_sorted_log::describe,
+        care: Some(Care {
+            check: logladder_sorted_log::check_with,
+            salvage: |disk, dir, into, progress| {
+                let options = logladder_sorted_log::Options::default();
+                logladder_sorted_log::salvage_with(disk, dir, into, options, progress)
+            },
+        }),
     },
 ];
 
@@ -184,6 +216,43 @@ impl Stage {
             return vec![Field::new(0..bytes.len(), "owner", "the stage and its format version")];
         }
         (self.describe)(file_name, bytes)
+    }
+
+    /// Whether stores of this stage can be checked and salvaged without being opened.
+    #[must_use]
+    pub fn has_care(&self) -> bool {
+        self.care.is_some()
+    }
+
+    /// Reads every byte of the store in `dir` without opening it, and says what is wrong; `None` for a stage that has no such
+    /// thing. Before each file, `progress` is told how far it is.
+    ///
+    /// # Errors
+    ///
+    /// The store is open, or none of this stage, or of a newer version; or the system refused.
+    pub fn check(
+        &self,
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Option<Result<CheckReport>> {
+        self.care.as_ref().map(|care| (care.check)(disk, dir, progress))
+    }
+
+    /// Makes a new store in the empty folder `into` from everything that is whole of the store in `dir`, which is not changed;
+    /// `None` for a stage that has no such thing.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check); or `into` is not empty, or lies in `dir`.
+    pub fn salvage(
+        &self,
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        into: &Path,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Option<Result<Salvaged>> {
+        self.care.as_ref().map(|care| (care.salvage)(disk, dir, into, progress))
     }
 
     /// What an acknowledged set survives under this policy.

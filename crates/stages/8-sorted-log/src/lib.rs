@@ -55,7 +55,9 @@
 //!   left a hole of zeros. What is cut is kept in a file beside it and reported by [`Engine::repairs`]. What was in the log
 //!   when the store was closed is never cut: damage there is told as such, to the last write.
 //! - Every byte that is believed is covered by a checksum. Damage is [`Error::Corrupt`] with the file and the offset: of a
-//!   log, the manifest, a filter or an index at opening, and then no file is changed; of a block when it is first read.
+//!   log, the manifest, a filter or an index at opening, and then no file is changed; of a block when it is first read. A
+//!   table that is whole and another store's is damage as well.
+//! - [`check()`] names every damaged place without opening the store, and [`salvage()`] makes a new one of everything else.
 //! - What is the store changes in one step, an edit of the manifest that is synced before any file is removed. A flush or a
 //!   merge may stop anywhere.
 //! - Of the files that no list names, opening removes what a crash explains. Whatever else has such a name is left alone
@@ -105,6 +107,7 @@
 mod background;
 mod backup;
 mod bytes;
+mod check;
 mod commit;
 mod compact;
 mod describe;
@@ -121,21 +124,26 @@ mod orphans;
 mod outside;
 mod read;
 mod recover;
+mod salvage;
 mod seen;
 mod snapshot;
 mod stalls;
 mod store;
 mod table;
+mod wreck;
 mod write;
 
 // So that a program that embeds this engine depends on this crate alone.
 pub use logladder_engine::{
-    Atomic, Backup, Batch, Compact, Compacted, Direction, Durability, Engine, Error, Iterate, KeyRange, Open,
-    Ordered, Repair, Result, Stalls, Stats, SyncPolicy, Visit, Write,
+    Atomic, Backup, Batch, CheckReport, Compact, Compacted, Direction, Durability, Engine, Error, Iterate,
+    KeyRange, Open, Ordered, Problem, Progress, Repair, Result, Salvaged, Severity, Stalls, Stats,
+    SyncPolicy, Visit, Write,
 };
 
+pub use check::{check, check_with};
 pub use describe::describe;
 pub use engine::SortedLog;
 pub use options::{Compression, Options, Work};
 pub use outside::{ListedTable, Listing, listing, listing_on};
+pub use salvage::{salvage, salvage_with};
 pub use snapshot::Snapshot;

@@ -39,7 +39,7 @@ pub(crate) fn write_len(write: Write<'_>) -> usize {
 }
 
 /// The write that `fields` are at. `None` if it makes no sense.
-fn take_write<'b>(fields: &mut Reader<'b>) -> Option<Write<'b>> {
+pub(crate) fn take_write<'b>(fields: &mut Reader<'b>) -> Option<Write<'b>> {
     let head = fields.varint()?;
     let key_len = usize::try_from(head >> 1).ok().filter(|&len| len <= limits::MAX_KEY_LEN)?;
     if head & 1 == 0 {

@@ -210,6 +210,21 @@ impl Manifest {
         self.levels.iter().flatten().map(|table| table.number)
     }
 
+    /// What the edits of a damaged manifest say up to the first that cannot be read, and where that is.
+    pub(crate) fn beginning(bytes: &[u8]) -> (Self, usize) {
+        let (mut manifest, mut end) = (Self::new(1), HEADER_LEN);
+        for number in 1.. {
+            let frame = Frame::decode(bytes.get(end..).unwrap_or_default());
+            let Some(frame) = frame.ok().filter(|frame| frame.sequence == number) else { break };
+            let mut next = manifest.clone();
+            if Edit::decode(frame.body).and_then(|edit| next.apply(&edit)).is_none() {
+                break;
+            }
+            (manifest, end) = (next, end + frame.len());
+        }
+        (manifest, end)
+    }
+
     /// Reads the manifest at `path`.
     ///
     /// # Errors

@@ -18,13 +18,12 @@ use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
 
-use logladder_disk::StoreFolder;
 use logladder_engine::{Direction, Error, Result};
 
 use crate::files::{FileKind, Header, MANIFEST};
 use crate::frame::PAGE;
 use crate::manifest::Found;
-use crate::recover::Replayed;
+use crate::recover::{Place, Replayed};
 use crate::store::Tables;
 use crate::table::cursor::RunCursor;
 use crate::table::{Table, filter};
@@ -56,23 +55,23 @@ impl Known<'_> {
     /// # Errors
     ///
     /// The manifest is older than one of them; or the disk failed.
-    pub(crate) fn orphans(&self, folder: &StoreFolder, files: &[FileKind]) -> Result<Orphans> {
+    pub(crate) fn orphans(&self, place: Place<'_>, files: &[FileKind]) -> Result<Orphans> {
         let mut orphans = Orphans::default();
         // A new store has no other files.
         let Some(found) = self.found else { return Ok(orphans) };
         let mut named: Vec<u64> = found.manifest.numbers().collect();
         named.sort_unstable();
         for &kind in files {
-            let path = folder.path(&kind.name());
+            let path = place.path(&kind.name());
             let is_useless = match kind {
                 FileKind::Manifest => continue,
                 FileKind::Log(number) if self.logs.contains_key(&number) => continue,
                 FileKind::Table(number) if named.binary_search(&number).is_ok() => continue,
                 FileKind::Log(number) => {
-                    let bytes = folder.disk().map(&path)?;
+                    let bytes = place.disk.map(&path)?;
                     is_unfinished(kind, &bytes) || is_replaced_log(&path, number, &bytes, found)
                 }
-                FileKind::Table(number) => self.is_useless_table(folder, &path, number, found)?,
+                FileKind::Table(number) => self.is_useless_table(place, &path, number, found)?,
             };
             let list = if is_useless { &mut orphans.useless } else { &mut orphans.strange };
             list.push(path);
@@ -80,15 +79,9 @@ impl Known<'_> {
         Ok(orphans)
     }
 
-    fn is_useless_table(
-        &self,
-        folder: &StoreFolder,
-        path: &Path,
-        number: u64,
-        found: &Found,
-    ) -> Result<bool> {
+    fn is_useless_table(&self, place: Place<'_>, path: &Path, number: u64, found: &Found) -> Result<bool> {
         let kind = FileKind::Table(number);
-        let bytes = folder.disk().map(path)?;
+        let bytes = place.disk.map(path)?;
         if Header::decode(path, kind, &bytes).is_err() {
             return Ok(is_unfinished(kind, &bytes));
         }
@@ -96,14 +89,14 @@ impl Known<'_> {
             return Ok(true);
         }
         // It was begun and never ended.
-        let Ok(table) = Table::open_unlisted(&**folder.disk(), path, number) else { return Ok(true) };
+        let Ok(table) = Table::open_unlisted(place.disk, path, number) else { return Ok(true) };
         let is_suspicious = self.logs.is_empty() && number > found.highest;
         if self.says_as_much_as(&Arc::new(table), if is_suspicious { u64::MAX } else { SAMPLE }) {
             return Ok(true);
         }
         if is_suspicious {
             let what = format!("it does not know of {}, and is older than that file", kind.name());
-            return Err(Error::corrupt(&folder.path(MANIFEST), found.end as u64, what));
+            return Err(Error::corrupt(&place.path(MANIFEST), found.end as u64, what));
         }
         Ok(false)
     }

@@ -1,7 +1,7 @@
 //! Opening: from files to a store. First everything is read, and whatever is damaged refused; only then are files changed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logladder_disk::sabotage::{self, Rule};
@@ -14,12 +14,29 @@ use crate::frame::Tail;
 use crate::log;
 use crate::manifest::{Found, Manifest};
 use crate::memtable::Memtable;
-use crate::orphans::Known;
+use crate::orphans::{Known, Orphans};
 use crate::store::{List, LogFile, Parts, State, Tables, limit};
 use crate::table::{Table, TableMeta};
 
 /// No crash leaves a file whose number is further than this from those that the manifest knows.
 const FURTHEST: u64 = 1 << 40;
+
+/// Where the files of a store are, to be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'p> {
+    pub(crate) disk: &'p dyn Disk,
+    pub(crate) dir: &'p Path,
+}
+
+impl<'p> Place<'p> {
+    fn of(folder: &'p StoreFolder) -> Self {
+        Self { disk: &**folder.disk(), dir: folder.dir() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
 
 /// A log that was read.
 #[derive(Debug)]
@@ -38,6 +55,42 @@ pub(crate) struct Recovered {
     pub(crate) left_alone: Vec<PathBuf>,
 }
 
+/// Everything that opening reads.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    /// What the manifest says, unless the store is new.
+    found: Option<Found>,
+    manifest: Manifest,
+    tables: Tables,
+    logs: BTreeMap<u64, Replayed>,
+    pub(crate) orphans: Orphans,
+    next_number: u64,
+}
+
+/// Reads the store in `place`, and changes nothing.
+///
+/// # Errors
+///
+/// A file is damaged; or the disk failed.
+pub(crate) fn read(place: Place<'_>, options: &Options) -> Result<Whole> {
+    let disk = place.disk;
+    let entries = disk.list(place.dir)?;
+    let files: Vec<FileKind> = entries.iter().filter_map(|entry| FileKind::of(&entry.name)).collect();
+    let path = place.path(MANIFEST);
+    let found = if files.contains(&FileKind::Manifest) {
+        Some(Manifest::decode(&path, &disk.read(&path)?)?)
+    } else {
+        check_new(place, &files)?;
+        None
+    };
+    let manifest = found.as_ref().map_or_else(|| Manifest::new(1), |found| found.manifest.clone());
+    let next_number = 1 + highest_number(place, &files, found.as_ref())?.max(manifest.log);
+    let tables = Tables::of(&manifest, &open_tables(place, &manifest)?);
+    let logs = replay(place, options, &manifest, &files)?;
+    let orphans = Known { found: found.as_ref(), tables: &tables, logs: &logs }.orphans(place, &files)?;
+    Ok(Whole { found, manifest, tables, logs, orphans, next_number })
+}
+
 /// Opens the store in `folder`.
 ///
 /// # Errors
@@ -45,19 +98,7 @@ pub(crate) struct Recovered {
 /// A file is damaged, and then none was changed; or the disk failed.
 pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recovered> {
     let disk = &**folder.disk();
-    let files: Vec<FileKind> = folder.list()?.iter().filter_map(|entry| FileKind::of(&entry.name)).collect();
-    let path = folder.path(MANIFEST);
-    let found = if files.contains(&FileKind::Manifest) {
-        Some(Manifest::decode(&path, &disk.read(&path)?)?)
-    } else {
-        check_new(folder, &files)?;
-        None
-    };
-    let manifest = found.as_ref().map_or_else(|| Manifest::new(1), |found| found.manifest.clone());
-    let next_number = 1 + highest_number(folder, &files, found.as_ref())?.max(manifest.log);
-    let tables = Tables::of(&manifest, &open_tables(folder, &manifest)?);
-    let logs = replay(folder, options, &manifest, &files)?;
-    let orphans = Known { found: found.as_ref(), tables: &tables, logs: &logs }.orphans(folder, &files)?;
+    let Whole { found, manifest, tables, logs, orphans, next_number } = read(Place::of(folder), options)?;
 
     // Nothing has been changed so far, and nothing is refused from here on.
     folder.claim()?;
@@ -84,49 +125,49 @@ pub(crate) fn recover(folder: &StoreFolder, options: &Options) -> Result<Recover
 
 /// The highest number that a file has, behind which the next ones go on. One that is too far from all that the manifest
 /// knows is somebody else's, and would bring the store to the end of all numbers.
-fn highest_number(folder: &StoreFolder, files: &[FileKind], found: Option<&Found>) -> Result<u64> {
+fn highest_number(place: Place<'_>, files: &[FileKind], found: Option<&Found>) -> Result<u64> {
     let known = found.map_or(0, |found| found.highest);
     let Some(highest) = files.iter().max_by_key(|kind| kind.number()) else { return Ok(known) };
     if highest.number().saturating_sub(known) > FURTHEST {
         let what =
             "its number is too far from those of the store's files, which would have to go on behind it";
-        return Err(Error::corrupt(&folder.path(&highest.name()), 0, what));
+        return Err(Error::corrupt(&place.path(&highest.name()), 0, what));
     }
     Ok(highest.number().max(known))
 }
 
 /// That a folder without a manifest has nothing in it that a manifest should name.
-fn check_new(folder: &StoreFolder, files: &[FileKind]) -> Result<()> {
+fn check_new(place: Place<'_>, files: &[FileKind]) -> Result<()> {
     match files.first() {
         // The manifest of a new store comes before any other file.
         Some(kind) => {
             let what = format!("it is missing, and {} is there", kind.name());
-            Err(Error::corrupt(&folder.path(MANIFEST), 0, what))
+            Err(Error::corrupt(&place.path(MANIFEST), 0, what))
         }
         None => Ok(()),
     }
 }
 
 /// Opens all tables that the manifest names.
-fn open_tables(folder: &StoreFolder, manifest: &Manifest) -> Result<HashMap<u64, Arc<Table>>> {
+fn open_tables(place: Place<'_>, manifest: &Manifest) -> Result<HashMap<u64, Arc<Table>>> {
     let metas: Vec<&TableMeta> = manifest.levels.iter().flatten().collect();
     // Of each, about a fiftieth is read: its index and filter.
     let bytes = metas.iter().fold(0_u64, |sum, meta| sum.saturating_add(meta.len / 50));
-    let tables = parallel::for_each(metas.len(), bytes, |place| {
-        let path = folder.path(&FileKind::Table(metas[place].number).name());
-        Table::open(&**folder.disk(), &path, metas[place].clone())
+    let tables = parallel::for_each(metas.len(), bytes, |which| {
+        let path = place.path(&FileKind::Table(metas[which].number).name());
+        Table::open(place.disk, &path, metas[which].clone())
     })?;
     Ok(tables.into_iter().map(|table| (table.meta.number, Arc::new(table))).collect())
 }
 
 /// Reads the logs whose writes are in no table, in the order of their numbers.
 fn replay(
-    folder: &StoreFolder,
+    place: Place<'_>,
     options: &Options,
     manifest: &Manifest,
     files: &[FileKind],
 ) -> Result<BTreeMap<u64, Replayed>> {
-    let disk = &**folder.disk();
+    let disk = place.disk;
     let mut numbers: Vec<u64> = Vec::new();
     for kind in files {
         if let FileKind::Log(number) = *kind
@@ -134,7 +175,7 @@ fn replay(
         {
             // One that was being made and had no write yet. The one that the manifest knows was whole.
             let is_known = manifest.known_logs().any(|known| known == number);
-            let path = folder.path(&kind.name());
+            let path = place.path(&kind.name());
             if is_known || !Header::is_unfinished(*kind, &disk.map(&path)?) {
                 numbers.push(number);
             }
@@ -142,7 +183,7 @@ fn replay(
     }
     numbers.sort_unstable();
     if let Some(missing) = manifest.known_logs().find(|log| numbers.binary_search(log).is_err()) {
-        let path = folder.path(&FileKind::Log(missing).name());
+        let path = place.path(&FileKind::Log(missing).name());
         return Err(Error::corrupt(
             &path,
             0,
@@ -151,8 +192,8 @@ fn replay(
     }
     let mut logs: BTreeMap<u64, Replayed> = BTreeMap::new();
     let mut expected = manifest.last_sequence + 1;
-    for (place, &number) in numbers.iter().enumerate() {
-        let path = folder.path(&FileKind::Log(number).name());
+    for (nth, &number) in numbers.iter().enumerate() {
+        let path = place.path(&FileKind::Log(number).name());
         let map = disk.map(&path)?;
         let log_bytes = (map.len() as u64).max(options.memtable_bytes);
         let memtable = Memtable::new(number, true, log_bytes);
@@ -161,7 +202,7 @@ fn replay(
             Write::Delete(key) => memtable.insert(key, None, sequence),
         })?;
         let is_whole = survey.tail == Tail::Unused && survey.end == map.len();
-        if place + 1 < numbers.len() && !is_whole {
+        if nth + 1 < numbers.len() && !is_whole {
             let what = "it is damaged: a log that another follows has no unfinished end";
             return Err(Error::corrupt(&path, survey.end as u64, what));
         }

@@ -80,6 +80,20 @@ impl BlockBuilder {
     }
 }
 
+/// Shows the entries of the block `bytes`, one after the other. `None` if they make no sense: some may have been shown.
+pub(super) fn for_each_entry(bytes: &[u8], mut show: impl FnMut(&[u8], Option<&[u8]>)) -> Option<()> {
+    let block = Block::parse(bytes)?;
+    let (mut key, mut at) = (Vec::new(), 0);
+    while at < block.end() {
+        let entry = block.entry(at).filter(|entry| entry.shared <= key.len())?;
+        key.truncate(entry.shared);
+        key.extend_from_slice(&bytes[entry.tail]);
+        show(&key, entry.value.map(|range| &bytes[range]));
+        at = entry.next;
+    }
+    Some(())
+}
+
 /// How many bytes two keys begin with alike.
 pub(crate) fn common_len(one: &[u8], other: &[u8]) -> usize {
     one.iter().zip(other).take_while(|(one, other)| one == other).count()

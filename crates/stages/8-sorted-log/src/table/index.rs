@@ -64,8 +64,9 @@ impl Index {
         self.key_ends.len()
     }
 
+    /// Behind which key a block begins.
     #[inline]
-    fn start(&self, block: usize) -> &[u8] {
+    pub(super) fn start(&self, block: usize) -> &[u8] {
         let begin = if block == 0 { 0 } else { self.key_ends[block - 1] as usize };
         &self.keys[begin..self.key_ends[block] as usize]
     }

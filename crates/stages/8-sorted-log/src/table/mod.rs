@@ -26,6 +26,7 @@ pub(crate) mod build;
 pub(crate) mod cursor;
 pub(crate) mod filter;
 mod index;
+pub(crate) mod look;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -58,6 +59,10 @@ const FOOTER_MAGIC: &[u8; 4] = b"LLSL";
 
 /// The largest block, decompressed: one entry may be this much larger than the limit.
 const MAX_BLOCK: usize = 3 << 30;
+
+/// What is said of a table that is whole and not the one that it should be.
+const STRANGE: &str = "it is another table than the one that the manifest names, of another store or of an older copy: put the \
+                       right one in its place, or let `logladder check --repair FOLDER` make a store of the rest";
 
 /// No byte of LZ4 becomes more than so many.
 const MOST_COMPRESSED: usize = 255;
@@ -128,6 +133,48 @@ impl Footer {
             decoded.ok_or_else(|| damaged(at, "the checksum of the footer does not match"))?;
         Ok((at, footer, crc))
     }
+
+    /// The index of the table `bytes`, whose footer this is.
+    fn index(self, path: &Path, bytes: &[u8], footer_at: usize) -> Result<Index> {
+        let at = index(self.index_at);
+        let decoded = Index::decode(section(path, bytes, at..footer_at, "index")?, self.filter_at);
+        decoded.ok_or_else(|| Error::corrupt(path, at as u64, "the index names blocks that cannot be there"))
+    }
+}
+
+/// A part of the table `bytes`, behind which its checksum stands.
+fn section<'b>(path: &Path, bytes: &'b [u8], range: Range<usize>, name: &str) -> Result<&'b [u8]> {
+    let end = range.end.checked_sub(4);
+    let part = end.and_then(|end| bytes.get(range.start..end));
+    let crc = end.and_then(|at| Reader::at(bytes, at).u32());
+    match (part, crc) {
+        (Some(part), Some(crc)) if crc == crc32fast::hash(part) || sabotage::skips(Rule::ChecksumCheck) => {
+            Ok(part)
+        }
+        _ => {
+            let what = format!("the checksum of the {name} does not match");
+            Err(Error::corrupt(path, range.start as u64, what))
+        }
+    }
+}
+
+/// Whether the checksum at the end of a block is that of all before it.
+fn has_right_sum(stored: &[u8]) -> bool {
+    let (bytes, crc) = stored.split_at(stored.len() - 4);
+    crc == crc32fast::hash(bytes).to_le_bytes() || sabotage::skips(Rule::ChecksumCheck)
+}
+
+/// What a block was before it was compressed, if it was. `None` if that cannot be.
+#[inline]
+fn plain(stored: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let (bytes, trailer) = stored.split_at(stored.len() - 5);
+    match trailer[0] {
+        PLAIN => Some(Cow::Borrowed(bytes)),
+        COMPRESSED if is_possible_len(bytes) => {
+            lz4_flex::decompress_size_prepended(bytes).ok().map(Cow::Owned)
+        }
+        _ => None,
+    }
 }
 
 /// A table that is open.
@@ -161,8 +208,7 @@ impl Table {
         }
         let (footer_at, footer, crc) = Footer::of(path, &map)?;
         if crc != meta.crc || footer.number != meta.number || footer.entries != meta.entries {
-            let what = "it is another table than the one that the manifest names, of another store or of an older copy";
-            return Err(damaged(footer_at, what));
+            return Err(damaged(footer_at, STRANGE));
         }
         Self::of_map(path, map, meta, footer_at, footer)
     }
@@ -184,23 +230,9 @@ impl Table {
     }
 
     fn of_map(path: &Path, map: Map, meta: TableMeta, footer_at: usize, footer: Footer) -> Result<Self> {
-        let damaged = |offset: usize, what: &str| Error::corrupt(path, offset as u64, what);
         let (filter_at, index_at) = (index(footer.filter_at), index(footer.index_at));
-        let section = |start: usize, end: usize, name: &str| {
-            let bytes = end.checked_sub(4).and_then(|end| map.get(start..end));
-            let crc = end.checked_sub(4).and_then(|at| Reader::at(&map, at).u32());
-            match (bytes, crc) {
-                (Some(bytes), Some(crc))
-                    if crc == crc32fast::hash(bytes) || sabotage::skips(Rule::ChecksumCheck) =>
-                {
-                    Ok(bytes)
-                }
-                _ => Err(damaged(start, &format!("the checksum of the {name} does not match"))),
-            }
-        };
-        section(filter_at, index_at, "filter")?;
-        let index = Index::decode(section(index_at, footer_at, "index")?, footer.filter_at)
-            .ok_or_else(|| damaged(index_at, "the index names blocks that cannot be there"))?;
+        section(path, &map, filter_at..index_at, "filter")?;
+        let index = footer.index(path, &map, footer_at)?;
         let verified = (0..index.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let filter = filter_at..index_at - 4;
         Ok(Self { meta, path: path.to_path_buf(), map, index, filter, verified })
@@ -259,11 +291,9 @@ impl Table {
     pub(crate) fn block(&self, number: usize) -> Result<Cow<'_, [u8]>> {
         let (start, end) = (index(self.index.offsets[number]), index(self.index.offsets[number + 1]));
         let stored = &self.map[start..end];
-        let (bytes, trailer) = stored.split_at(stored.len() - 5);
         let (word, bit) = (&self.verified[number / 64], 1 << (number % 64));
         if word.load(Ordering::Relaxed) & bit == 0 {
-            let crc = crc32fast::hash(&stored[..stored.len() - 4]).to_le_bytes();
-            if trailer[1..] != crc && !sabotage::skips(Rule::ChecksumCheck) {
+            if !has_right_sum(stored) {
                 return Err(Error::corrupt(
                     &self.path,
                     start as u64,
@@ -272,14 +302,7 @@ impl Table {
             }
             word.fetch_or(bit, Ordering::Relaxed);
         }
-        match trailer[0] {
-            PLAIN => Ok(Cow::Borrowed(bytes)),
-            COMPRESSED if is_possible_len(bytes) => {
-                let plain = lz4_flex::decompress_size_prepended(bytes);
-                plain.map(Cow::Owned).map_err(|_| self.senseless(number))
-            }
-            _ => Err(self.senseless(number)),
-        }
+        plain(stored).ok_or_else(|| self.senseless(number))
     }
 
     /// The error of a block that cannot be read though its checksum is right.

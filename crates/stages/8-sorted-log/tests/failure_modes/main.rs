@@ -15,3 +15,4 @@ mod orphans;
 mod panics;
 mod table;
 mod tail;
+mod wrecks;

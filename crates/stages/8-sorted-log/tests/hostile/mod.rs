@@ -3,7 +3,9 @@
 //! fuzzer finds.
 //!
 //! They panic if the engine does, if it allocates far more than the files are long, if it changes a file of a store that it
-//! refuses, if it shows a value that nobody has ever written, or if what it acknowledges is not there afterwards.
+//! refuses, if it shows a value that nobody has ever written, or if what it acknowledges is not there afterwards. A check
+//! and a salvage are made of each folder too: neither may change a file, a salvaged value must be one that was written, and a
+//! store that a check has nothing against must open, and all of it be read.
 
 mod forged;
 mod stores;
@@ -20,7 +22,7 @@ use logladder_disk::crash::Tree;
 use logladder_disk::sabotage::{self, Rule};
 use logladder_disk::{LOCK_FILE, OpenOn, RecordingDisk};
 use logladder_engine::{Compact, Direction, Engine, Error, Ordered};
-use logladder_sorted_log::{Options, SortedLog, Work, describe};
+use logladder_sorted_log::{Options, Severity, SortedLog, Work, check_with, describe, salvage_with};
 
 #[allow(unused_imports, reason = "each target uses a part of it")]
 pub(crate) use forged::{encode_edits, read_any_block, read_any_manifest, read_any_table};
@@ -151,6 +153,7 @@ fn open_and_use(files: &Files, forged: bool, written: Option<&Written>) {
     for (name, content) in files {
         tree.put(&PathBuf::from(DIR).join(name), content.clone());
     }
+    let is_sound = look_over(&tree, files, forged, written);
     let disk = RecordingDisk::from_tree(tree);
     let len: usize = files.values().map(Vec::len).sum();
     let before = HEAP.total_allocated();
@@ -161,6 +164,12 @@ fn open_and_use(files: &Files, forged: bool, written: Option<&Written>) {
     let store = match opened {
         Ok(store) => store,
         Err(error) => {
+            // Among a stranger's files, and without its lock file, nobody can say that it is a store.
+            let is_strange = matches!(error, Error::ForeignStore { .. });
+            assert!(
+                forged || !is_sound || is_strange,
+                "a check has nothing against what is refused: {error}"
+            );
             assert!(!error.to_string().is_empty());
             let mut after = files_of(&disk);
             if !files.contains_key(LOCK_FILE) && after.get(LOCK_FILE).is_some_and(Vec::is_empty) {
@@ -173,6 +182,11 @@ fn open_and_use(files: &Files, forged: bool, written: Option<&Written>) {
     for strange in store.left_alone() {
         let name = strange.file_name().unwrap_or_default().to_string_lossy().into_owned();
         assert!(files_of(&disk).get(&name) == files.get(&name), "{name} was to be left alone");
+    }
+    if is_sound && !forged {
+        let whole =
+            store.scan((Unbounded, Unbounded), Direction::Forward, &mut |_, _| ControlFlow::Continue(()));
+        assert!(whole.is_ok(), "a check has nothing against what cannot be read: {whole:?}");
     }
     let seen = read_everything(&store);
     if let (Some(written), false) = (written, forged) {
@@ -207,6 +221,32 @@ fn open_and_use(files: &Files, forged: bool, written: Option<&Written>) {
             assert!(forged || is_old_damage, "it opens once, and then no more: {error}");
         }
     }
+}
+
+/// Checks and salvages the store. Says whether there is nothing against it.
+fn look_over(tree: &Tree, files: &Files, forged: bool, written: Option<&Written>) -> bool {
+    const NEW: &str = "/new";
+    let disk = RecordingDisk::from_tree(tree.clone());
+    let report = check_with(Arc::new(disk.clone()), Path::new(DIR), &mut |_| ());
+    assert!(files_of(&disk) == *files, "a check changes nothing");
+    let salvaged =
+        salvage_with(Arc::new(disk.clone()), Path::new(DIR), Path::new(NEW), options(), &mut |_| ());
+    let tree = disk.tree();
+    let old = tree.files().filter(|(path, _)| path.starts_with(DIR));
+    let old: Vec<&[u8]> = old.map(|(_, bytes)| bytes).collect();
+    assert!(files.values().eq(old), "a salvage changes nothing");
+    if let (Ok(salvaged), false) = (&salvaged, forged) {
+        let store = SortedLog::open_on(Arc::new(disk.clone()), Path::new(NEW), options());
+        let Ok(store) = store else { panic!("what was salvaged does not open: {store:?}") };
+        let seen = read_everything(&store);
+        assert_eq!(salvaged.keys, seen.len() as u64);
+        for (key, value) in seen.iter().filter(|_| written.is_some()) {
+            let is_known =
+                written.and_then(|written| written.get(key)).is_some_and(|all| all.contains(value));
+            assert!(is_known, "{:?} is salvaged as {:?}", key.escape_ascii(), value.escape_ascii());
+        }
+    }
+    report.is_ok_and(|report| report.worst() < Some(Severity::Damage))
 }
 
 /// Every pair that the store shows. Damage may show itself only now.

@@ -1,0 +1,89 @@
+//! Salvaging: a new store from everything that can be read of a damaged one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use logladder_disk::{Disk, OpenOn, RealDisk};
+use logladder_engine::{Engine, Problem, Progress, Result, Salvaged, Severity, SyncPolicy};
+
+use crate::check::untouched;
+use crate::files::MANIFEST;
+use crate::wreck::Wreck;
+use crate::{Options, SortedLog, Work};
+
+/// Makes a new store in the empty folder `into` from everything that can be read of the store in `dir`, of which no file is
+/// changed, renamed or removed.
+///
+/// Of each table every whole block is used, and of each log every whole record, whatever stands before or behind them. Where
+/// the index of a table is damaged, its blocks are found by their checksums. A table that is not the one that the manifest
+/// names is not used.
+///
+/// Where the newest of what was said of a key is damaged, the key has an older value that is still there, or none; if it was
+/// deleted, the value may be back. [`Salvaged::problems`] names the keys between which that may be so. Where the manifest is
+/// damaged or missing, which of two tables is newer is a guess, and it is told for how many keys that counts.
+///
+/// Of an unsuccessful salvage, some of the store may be in `into`: remove it and begin again.
+///
+/// # Errors
+///
+/// [`Error::Locked`] if the store is open; [`Error::ForeignStore`] if it is none, or `into` is not empty;
+/// [`Error::Unsupported`] if `into` lies in `dir`; [`Error::UnsupportedVersion`]; or the disk failed.
+///
+/// ```
+/// # use logladder_sorted_log::{Engine, Open, Options, SortedLog, salvage};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+/// let store = SortedLog::open(&old, Options::default())?;
+/// store.set(b"name", b"anna")?;
+/// Box::new(store).close()?;
+/// std::fs::remove_file(old.join("MANIFEST")).unwrap();
+///
+/// let salvaged = salvage(&old, &new)?;
+/// assert_eq!((salvaged.keys, salvaged.problems.is_empty()), (1, false));
+/// assert_eq!(SortedLog::open(&new, Options::default())?.get(b"name")?, Some(b"anna".to_vec()));
+/// # Ok::<(), logladder_sorted_log::Error>(())
+/// ```
+///
+/// [`Error::Locked`]: logladder_engine::Error::Locked
+/// [`Error::ForeignStore`]: logladder_engine::Error::ForeignStore
+/// [`Error::Unsupported`]: logladder_engine::Error::Unsupported
+/// [`Error::UnsupportedVersion`]: logladder_engine::Error::UnsupportedVersion
+pub fn salvage(dir: &Path, into: &Path) -> Result<Salvaged> {
+    salvage_with(RealDisk::shared(), dir, into, Options::default(), &mut |_| ())
+}
+
+/// [`salvage`] on any disk, with the options of the new store. Before each file is read, `progress` is told how far that is.
+///
+/// # Errors
+///
+/// As [`salvage`].
+pub fn salvage_with(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    into: &Path,
+    options: Options,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Salvaged> {
+    let folder = untouched(Arc::clone(&disk), dir)?;
+    folder.check_target(into)?;
+    let wreck = Wreck::of(&folder, progress)?;
+    let mut salvaged = Salvaged::default();
+    // In the end it is synced as a whole.
+    let options = options.with_sync(SyncPolicy::Never).with_work(Work::Caller);
+    let store = SortedLog::open_on(disk, into, options)?;
+    let guesses = wreck.for_each(&*folder.disk, |key, value| {
+        salvaged.keys += 1;
+        store.set(key, value)
+    })?;
+    store.sync()?;
+    Box::new(store).close()?;
+    salvaged.records = salvaged.keys;
+    salvaged.problems = wreck.report.problems;
+    if guesses > 0 {
+        let what = format!(
+            "{guesses} keys stand in several tables with different values: which is the newest was guessed"
+        );
+        salvaged.problems.push(Problem::new(Severity::Damage, &folder.path(MANIFEST), 0, what));
+    }
+    Ok(salvaged)
+}
