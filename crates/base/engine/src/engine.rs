@@ -138,7 +138,7 @@ pub trait Engine: Send + Sync {
 
     /// Why writes that were acknowledged are not where they belong, if the last attempt of the engine itself to put them
     /// there failed, which it tries again; or if the store's folder was moved or removed, or replaced by another, since it
-    /// was opened. It may look at the file system for that.
+    /// was opened; or if the engine has met damage that it works around. It may look at the file system for that.
     fn trouble(&self) -> Option<String> {
         None
     }

@@ -14,12 +14,15 @@
 //! Of a key that several of the merged tables have, the newest counts. A tombstone has done its work, and is dropped, where no
 //! deeper level has a table that may have its key. A snapshot needs no old versions here: it has the tables themselves.
 
+use std::cmp::Reverse;
 use std::ops::Bound;
+use std::slice;
 use std::sync::Arc;
 
 use logladder_disk::sabotage::{self, Rule};
 use logladder_engine::{Compacted, Direction, Error, Result};
 
+use crate::damage::Damage;
 use crate::files::FileKind;
 use crate::manifest::{Edit, LEVELS};
 use crate::merge::{Merge, Source};
@@ -45,22 +48,49 @@ impl Plan {
         self.runs.iter().flatten()
     }
 
-    /// What to merge of a level that is too large.
-    fn of_level(tables: &Tables, level: usize, behind: &mut Vec<u8>) -> Option<Self> {
-        let upper = if level == 0 {
-            tables.levels[0].clone()
-        } else {
-            let all = &tables.levels[level];
-            let next = all.iter().find(|table| table.meta.smallest > *behind).or(all.first())?;
-            behind.clone_from(&next.meta.largest);
-            vec![Arc::clone(next)]
-        };
+    /// The only table, if it overlaps nothing below: it can be moved there.
+    fn moved(&self) -> Option<&Arc<Table>> {
+        match self.runs.as_slice() {
+            [run] => run.first().filter(|_| run.len() == 1),
+            _ => None,
+        }
+    }
+
+    /// Whether it can be done though some tables are damaged: to move one, it need not be read.
+    fn avoids(&self, damage: &Damage) -> bool {
+        self.moved().is_some() || !self.inputs().any(|table| damage.has(table.path()))
+    }
+
+    /// What to merge of a level that is too large, without damaged tables.
+    fn of_level(tables: &Tables, level: usize, behind: &mut Vec<u8>, damage: &Damage) -> Option<Self> {
+        let all = &tables.levels[level];
+        if level == 0 {
+            // What is older than all that is damaged may go down. What is newer must not go past it.
+            let is_damaged = |table: &Arc<Table>| damage.has(table.path());
+            let sound = all.iter().rposition(is_damaged).map_or(0, |damaged| damaged + 1);
+            let plans = [&all[sound..], all.get(all.len().saturating_sub(1)..).unwrap_or_default()];
+            let mut plans = plans.into_iter().filter_map(|upper| Self::of_tables(tables, level, upper));
+            return plans.find(|plan| plan.avoids(damage));
+        }
+        let first = all.partition_point(|table| table.meta.smallest <= *behind);
+        let (before, next) = all.split_at(first);
+        let mut turns = next.iter().chain(before).map(slice::from_ref);
+        let (plan, table) = turns.find_map(|table| {
+            let plan = Self::of_tables(tables, level, table).filter(|plan| plan.avoids(damage))?;
+            Some((plan, table.first()?))
+        })?;
+        behind.clone_from(&table.meta.largest);
+        Some(plan)
+    }
+
+    /// To merge these tables of a level with what they overlap in the next.
+    fn of_tables(tables: &Tables, level: usize, upper: &[Arc<Table>]) -> Option<Self> {
         let smallest = upper.iter().map(|table| &table.meta.smallest).min()?;
         let largest = upper.iter().map(|table| &table.meta.largest).max()?;
         let overlaps =
             |table: &&Arc<Table>| table.meta.largest >= *smallest && table.meta.smallest <= *largest;
         let lower: Vec<_> = tables.levels[level + 1].iter().filter(overlaps).cloned().collect();
-        let mut runs: Vec<_> = upper.into_iter().map(|table| vec![table]).collect();
+        let mut runs: Vec<_> = upper.iter().map(|table| vec![Arc::clone(table)]).collect();
         if !lower.is_empty() {
             runs.push(lower);
         }
@@ -89,24 +119,44 @@ impl Store {
     }
 
     /// Merges some of the level that is furthest past its limit into the next, if one is. After a failure, the store takes no
-    /// more writes.
+    /// more writes. A damaged table is not a failure: it is left where it is, and something else is merged.
     ///
     /// # Errors
     ///
-    /// The disk failed, or a table is damaged.
+    /// The disk failed.
     pub(crate) fn merge_down(&self) -> Result<bool> {
         let mut behind = self.compaction.lock().map_err(|_| Error::panicked())?;
         self.poison.check()?;
         let tables = Arc::clone(&self.now().0.tables);
-        let Some(level) = self.fullest(&tables) else { return Ok(false) };
-        let Some(plan) = Plan::of_level(&tables, level, &mut behind[level]) else { return Ok(false) };
-        // Nothing has been changed yet: whoever moved the folder away may put it back.
-        self.folder.check_in_place()?;
-        self.poison.guard(self.carry_out(&plan, &tables)).map(|done| done.is_some())
+        let levels = self.past_their_limits(&tables);
+        loop {
+            let of_level = |level: &usize| Plan::of_level(&tables, *level, &mut behind[*level], &self.damage);
+            let Some(plan) = levels.iter().find_map(of_level) else {
+                let most = self.most_level0_tables();
+                self.damage.set_in_the_way(levels.contains(&0) && tables.levels[0].len() > most);
+                return Ok(false);
+            };
+            // Nothing has been changed yet: whoever moved the folder away may put it back.
+            self.folder.check_in_place()?;
+            let outcome = self.carry_out(&plan, &tables);
+            if let Err(error) = &outcome
+                && self.damage.note(error, |path| plan.inputs().any(|table| table.path() == path))
+            {
+                // Nothing was changed. The next plan does without that table.
+                continue;
+            }
+            self.damage.set_in_the_way(false);
+            return self.poison.guard(outcome).map(|done| done.is_some());
+        }
     }
 
-    /// The level that is furthest past its limit.
-    fn fullest(&self, tables: &Tables) -> Option<usize> {
+    /// With more tables in level 0, writers wait.
+    pub(crate) fn most_level0_tables(&self) -> usize {
+        self.options.level0_tables.max(1).saturating_mul(3)
+    }
+
+    /// The levels that are past their limits, the furthest first.
+    fn past_their_limits(&self, tables: &Tables) -> Vec<usize> {
         let fullness = |level: usize| {
             let (has, may_have) = if level == 0 {
                 (tables.levels[0].len() as u64, self.options.level0_tables.max(1) as u64)
@@ -117,8 +167,11 @@ impl Store {
             has.saturating_mul(100) / may_have.max(1)
         };
         // The deepest level has nowhere to go.
-        let fullest = (0..LEVELS - 1).map(|level| (fullness(level), level)).max_by_key(|(full, _)| *full);
-        fullest.filter(|(full, level)| *full > 100 || (*level == 0 && *full >= 100)).map(|(_, level)| level)
+        let mut levels: Vec<(u64, usize)> = (0..LEVELS - 1).map(|level| (fullness(level), level)).collect();
+        levels.retain(|(full, level)| *full > 100 || (*level == 0 && *full >= 100));
+        // Of two that are as full, the deeper one.
+        levels.sort_unstable_by_key(|level| Reverse(*level));
+        levels.into_iter().map(|(_, level)| level).collect()
     }
 
     /// Merges everything there is into one level. If that fails before anything is replaced, as for want of space or at a
@@ -139,7 +192,11 @@ impl Store {
             let has_room = |level: &usize| self.options.level_limit(*level) >= bytes;
             let level = (1..LEVELS).find(has_room).unwrap_or(LEVELS - 1);
             let plan = Plan::of_all(&tables, level);
-            let Some(written) = self.merge(&plan, &Tables::default())? else {
+            let merged = self.merge(&plan, &Tables::default());
+            if let Err(error) = &merged {
+                self.damage.note(error, |path| plan.inputs().any(|table| table.path() == path));
+            }
+            let Some(written) = merged? else {
                 return Ok(compacted);
             };
             compacted.files_removed = plan.inputs().count() as u64;
@@ -155,9 +212,7 @@ impl Store {
 
     /// Says how many tables were written; nothing if the store is being closed.
     fn carry_out(&self, plan: &Plan, tables: &Tables) -> Result<Option<u64>> {
-        if let [run] = plan.runs.as_slice()
-            && let [table] = run.as_slice()
-        {
+        if let Some(table) = plan.moved() {
             // It overlaps nothing below: to move it is to say so.
             let (removed, added) = (vec![table.meta.number], vec![(plan.level, table.meta.clone())]);
             return self

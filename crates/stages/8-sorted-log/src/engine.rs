@@ -159,7 +159,7 @@ impl Engine for SortedLog {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.store.folder.trouble()
+        self.store.folder.trouble().or_else(|| self.store.damage.trouble())
     }
 
     fn repairs(&self) -> &[Repair] {

@@ -57,7 +57,9 @@
 //! - Every byte that is believed is covered by a checksum. Damage is [`Error::Corrupt`] with the file and the offset: of a
 //!   log, the manifest, a filter or an index at opening, and then no file is changed; of a block when it is first read. A
 //!   table that is whole and another store's is damage as well.
-//! - [`check()`] names every damaged place without opening the store, and [`salvage()`] makes a new one of everything else.
+//! - A merge that meets damage leaves the table where it is, and writes go on ([`Engine::trouble`] tells of it) until level 0 is
+//!   full of what cannot be merged without it. [`check()`] names every damaged place without opening the store, and
+//!   [`salvage()`] makes a new one of everything else.
 //! - What is the store changes in one step, an edit of the manifest that is synced before any file is removed. A flush or a
 //!   merge may stop anywhere.
 //! - Of the files that no list names, opening removes what a crash explains. Whatever else has such a name is left alone
@@ -100,6 +102,7 @@
 //! [`Durability::PowerLoss`]: logladder_engine::Durability::PowerLoss
 //! [`Durability::ProcessCrash`]: logladder_engine::Durability::ProcessCrash
 //! [`Engine::sync`]: logladder_engine::Engine::sync
+//! [`Engine::trouble`]: logladder_engine::Engine::trouble
 //! [`Engine::repairs`]: logladder_engine::Engine::repairs
 //! [`Error::Corrupt`]: logladder_engine::Error::Corrupt
 //! [`limits`]: logladder_engine::limits
@@ -110,6 +113,7 @@ mod bytes;
 mod check;
 mod commit;
 mod compact;
+mod damage;
 mod describe;
 mod engine;
 mod files;

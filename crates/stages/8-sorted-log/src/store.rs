@@ -24,6 +24,7 @@ use logladder_engine::{Error, Result, SyncPolicy};
 use crate::Options;
 use crate::background::Signal;
 use crate::commit::Commits;
+use crate::damage::Damage;
 use crate::files::{FileKind, MANIFEST};
 use crate::manifest::{Edit, LEVELS, Manifest, Synced};
 use crate::memtable::Memtable;
@@ -39,6 +40,7 @@ pub(crate) struct Store {
     pub(crate) poison: Poison,
     pub(crate) signal: Signal,
     pub(crate) commits: Commits,
+    pub(crate) damage: Damage,
     /// For each level the largest key that was merged down last: the next comes behind it.
     pub(crate) compaction: Mutex<[Vec<u8>; LEVELS]>,
     pub(crate) flushing: Mutex<()>,
@@ -159,6 +161,7 @@ impl Store {
             poison: Poison::default(),
             signal: Signal::default(),
             commits: Commits::durable_up_to(last),
+            damage: Damage::default(),
             compaction: Mutex::default(),
             flushing: Mutex::default(),
             writer: Mutex::new(writer),

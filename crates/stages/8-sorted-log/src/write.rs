@@ -178,18 +178,23 @@ impl Store {
 
     /// Waits while more is waiting to be written and merged than should be: whoever writes faster than that would fill the
     /// memory with memtables, or level 0 with tables that each read has to look into.
+    ///
+    /// # Errors
+    ///
+    /// There will be no more room: the disk failed, or damage keeps level 0 from being merged.
     fn await_room(&self) -> Result<()> {
         if self.options.work == Work::Caller {
-            return Ok(());
+            return self.damage.check_room();
         }
         let mut stall: Option<Stall<'_>> = None;
         loop {
             let seen = self.signal.rounds();
             let (state, _) = self.now();
-            let most_tables = self.options.level0_tables.max(1).saturating_mul(3);
+            let most_tables = self.most_level0_tables();
             if state.full.len() <= MOST_FULL && state.tables.levels[0].len() <= most_tables {
                 return Ok(());
             }
+            self.damage.check_room()?;
             drop(state);
             self.poison.check()?;
             if let Some(stall) = &mut stall {

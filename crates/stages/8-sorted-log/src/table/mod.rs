@@ -238,6 +238,11 @@ impl Table {
         Ok(Self { meta, path: path.to_path_buf(), map, index, filter, verified })
     }
 
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// How much memory it takes.
     pub(crate) fn memory(&self) -> usize {
         self.index.keys.len() + 20 * self.index.len() + self.filter.len()

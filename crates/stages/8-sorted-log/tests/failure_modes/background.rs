@@ -9,7 +9,7 @@ use std::time::Duration;
 use logladder_contract::{Deed, WatchedDisk};
 use logladder_disk::{OpenOn, RecordingDisk};
 use logladder_engine::{Compact, Engine, Error};
-use logladder_sorted_log::{Options, SortedLog, Work};
+use logladder_sorted_log::{Options, SortedLog, Work, salvage_with};
 
 use crate::bench::{
     DIR, close, contents, damage, is_table, names, on_demand, open, open_with, path, tiny, with_flipped_bit,
@@ -158,10 +158,8 @@ fn dropping_or_closing_in_the_middle_of_a_merge_loses_nothing_and_leaves_no_file
     }
 }
 
-/// A damaged table that only a merge comes to: it is not thrown away, writes stop with an error that names it, and what can be
-/// read is read.
-#[test]
-fn damage_that_a_thread_meets_is_told_by_the_next_write_and_nothing_is_thrown_away() {
+/// A store with one table of keys that begin with `a`, whose first block is damaged, and the name of that table.
+fn with_a_damaged_table() -> (RecordingDisk, String) {
     let disk = RecordingDisk::new();
     let store = open(&disk).unwrap();
     for number in 0..100_u8 {
@@ -171,20 +169,83 @@ fn damage_that_a_thread_meets_is_told_by_the_next_write_and_nothing_is_thrown_aw
     close(store);
     let table = crate::bench::the(&disk, ".table");
     // In the first block, which begins behind the header.
-    let disk = with_flipped_bit(&disk, &table, 40 * 8);
-    let options = on_demand().with_work(Work::Background).with_level0_tables(2).with_memtable_bytes(300);
-    let store = open_with(&disk, options).unwrap();
-    let (refusal, either) = write_until_it_fails(&store);
-    let told = refusal.to_string();
-    assert!(matches!(refusal, Error::Poisoned { .. }) && told.contains(&table), "{told}");
-    assert_eq!(damage(store.get(&[b'a', 0]).unwrap_err()), (table.clone(), 32));
-    assert_eq!(store.get(&[b'a', 99]).unwrap().unwrap(), [99; 100]);
-    for (key, value) in &either[0] {
-        assert_eq!(store.get(key).unwrap().as_ref(), Some(value));
+    (with_flipped_bit(&disk, &table, 40 * 8), table)
+}
+
+/// A damaged table that only a merge comes to costs the keys in its damaged block and nothing else: it stays where it is, what
+/// does not need it is merged, and the store tells of it.
+#[test]
+fn damage_that_a_merge_meets_stops_no_write_to_other_keys_and_nothing_is_thrown_away() {
+    for work in [Work::Background, Work::Caller] {
+        let (disk, table) = with_a_damaged_table();
+        let whole = crate::bench::bytes(&disk, &table);
+        let options = on_demand().with_work(work).with_level0_tables(2).with_memtable_bytes(300);
+        // Opening again finds it again, and goes on too.
+        for round in 0..2_u16 {
+            let store = open_with(&disk, options).unwrap();
+            for number in 0..300_u16 {
+                store.set(&(number % 40).to_be_bytes(), &(1_000 * round + number).to_be_bytes()).unwrap();
+            }
+            store.flush().unwrap();
+            assert!(store.levels()[1].0 > 1, "{work:?}: what is not damaged is merged: {:?}", store.levels());
+            // The second time it lies deeper, where nothing has to be merged with it.
+            if round == 0 {
+                let told = store.trouble().unwrap();
+                assert!(told.contains(&table) && told.contains("check --repair FOLDER"), "{work:?}: {told}");
+            }
+            assert_eq!(damage(store.get(&[b'a', 0]).unwrap_err()), (table.clone(), 32));
+            assert_eq!(store.get(&[b'a', 99]).unwrap().unwrap(), [99; 100]);
+            for number in 260..300_u16 {
+                let value = store.get(&(number % 40).to_be_bytes()).unwrap();
+                assert_eq!(value.unwrap(), (1_000 * round + number).to_be_bytes());
+            }
+            close(store);
+            assert!(crate::bench::bytes(&disk, &table) == whole, "{work:?}: it may still be restored");
+        }
     }
-    drop(store);
-    assert!(names(&disk, ".table").contains(&table), "it may still be restored");
-    let store = open(&disk).unwrap();
-    assert_eq!(store.get(&[b'a', 99]).unwrap().unwrap(), [99; 100]);
-    store.set(b"who merges nothing", b"goes on").unwrap();
+}
+
+/// Where nothing can be merged without the damaged table, level 0 must not grow for ever: writes are refused with its name
+/// and with what to do, and everything that was acknowledged is there.
+#[test]
+fn where_damage_is_in_the_way_of_every_merge_writes_are_refused_by_name_and_salvaging_helps() {
+    for work in [Work::Caller, Work::Background] {
+        let (disk, table) = with_a_damaged_table();
+        let options = on_demand().with_work(work).with_level0_tables(2).with_memtable_bytes(300);
+        let mut acknowledged = crate::bench::Contents::new();
+        for round in 0..2 {
+            let store = open_with(&disk, options).unwrap();
+            let refusal = (0_u32..5_000).find_map(|number| {
+                // The first keys and the last, so that every table overlaps the damaged one.
+                let key = vec![b'a', if number % 2 == 0 { 60 } else { 98 }];
+                let done = store.set(&key, &number.to_be_bytes());
+                if done.is_ok() {
+                    acknowledged.insert(key, number.to_be_bytes().to_vec());
+                }
+                done.err()
+            });
+            let refusal = refusal.unwrap();
+            let told = refusal.to_string();
+            assert_eq!(damage(refusal), (table.clone(), 32), "{work:?} {round}");
+            assert!(told.contains("merged") && told.contains("check --repair FOLDER"), "{work:?}: {told}");
+            assert!(store.levels()[0].0 <= 14, "{work:?} {round}: {:?}", store.levels());
+            // It is no failure of the disk: what was written is synced, and read.
+            store.sync().unwrap();
+            for (key, value) in &acknowledged {
+                assert_eq!(store.get(key).unwrap().as_ref(), Some(value));
+            }
+            close(store);
+        }
+        let (old, new) = (Path::new(DIR), Path::new("/new"));
+        let shared = Arc::new(disk.clone());
+        salvage_with(shared.clone(), old, new, on_demand(), &mut |_| ()).unwrap();
+        let store = SortedLog::open_on(shared, new, options).unwrap();
+        for (key, value) in &acknowledged {
+            assert_eq!(store.get(key).unwrap().as_ref(), Some(value));
+        }
+        for number in 0..300_u16 {
+            store.set(&[b'a', 60], &number.to_be_bytes()).unwrap();
+        }
+        assert_eq!((store.get(&[b'a', 99]).unwrap().unwrap(), store.trouble()), (vec![99; 100], None));
+    }
 }
