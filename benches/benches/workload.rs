@@ -122,7 +122,9 @@ fn main() -> Result<ExitCode> {
         let job = Job::Workload(preset.clone());
         let jobs = [job];
         let mut parts = vec![runner.measure("workload", &engines, &jobs, &mut |progress| show(&progress))];
-        for (name, program) in &learners {
+        // One that was asked for by name is measured wherever the filters leave anything to stand beside it.
+        let learners = learners.iter().filter(|(name, _)| !engines.is_empty() || wanted(&name.as_str()));
+        for (name, program) in learners {
             let runner = runner.of_program(program);
             parts.push(runner.measure("workload", &[name], &jobs, &mut |progress| show(&progress)));
         }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use logladder_bench::Report;
 use logladder_bench::page::{Sources, page};
 use serde_json::Value;
 
@@ -132,6 +133,36 @@ fn every_figure_on_the_page_is_a_cell_of_a_kept_file() {
         looked_at += usize::from(is_cell || is_bar);
     }
     assert!(looked_at > 500, "{looked_at}");
+}
+
+#[test]
+fn a_climb_with_an_engine_of_ones_own_takes_the_place_of_the_kept_one_and_changes_nothing_else() {
+    let mut climb = Report::load(&results().join("climb.json")).unwrap();
+    let with =
+        |climb: &Report| page(&Sources::read(&results()).unwrap().with_climb("here.json", climb).unwrap());
+    let of_the_kept_one = with(&climb);
+    assert!(of_the_kept_one.contains(", but for those of the ladder, which are of here.json."));
+    assert_eq!(
+        of_the_kept_one.replace(", but for those of the ladder, which are of here.json", ""),
+        made(),
+        "the same figures are the same page"
+    );
+
+    let stage = climb.runs.iter().position(|run| run.engine == "scan-log").unwrap();
+    let mut mine = climb.runs[stage].clone();
+    (mine.engine, mine.number) = ("mine".into(), None);
+    climb.runs.push(mine);
+    let rows_of = |html: &str, name: &str| {
+        let (_, ladder) = html.split_once("<section id=\"climb\">").unwrap();
+        let tags = tags(ladder.split_once("</section>").unwrap().0);
+        let is_row =
+            |tag: &&Tag| tag.name == "th" && tag.attribute("scope") == Some("row") && tag.text == name;
+        tags.iter().filter(is_row).count()
+    };
+    let html = with(&climb);
+    // It has the rows that the stage has, which keeps its own.
+    assert_eq!(rows_of(&html, "4 scan-log"), rows_of(&made(), "4 scan-log"));
+    assert_eq!((rows_of(&html, "mine"), rows_of(&made(), "mine")), (rows_of(&html, "4 scan-log"), 0));
 }
 
 #[test]

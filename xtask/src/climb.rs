@@ -53,6 +53,12 @@ pub(crate) fn report_path() -> PathBuf {
     reports_folder().join("climb.json")
 }
 
+/// Where that of the last climb with these engines beside the stages lies. The report of the stages alone is the one that
+/// README.md and the book are written from, and stays as it is.
+pub(crate) fn report_path_with(learners: &[String]) -> PathBuf {
+    reports_folder().join(format!("climb-with-{}.json", learners.join("-")))
+}
+
 /// If this process was started to measure one engine, does that and does not return.
 pub(crate) fn work_if_asked() {
     worker_entry(|name| logladder::stage(name).map(Contestant::stage), Some(&HEAP));
@@ -95,11 +101,7 @@ impl Climb {
         let engines = stages.len() + learners.len();
         let plan = Plan::within(Duration::from_secs(self.seconds), engines, SEED);
         let report = measure_with(&stages, &learners, &Job::Climb { source, plan })?;
-        // The report of the stages alone is the one that README.md and the book are written from.
-        let path = match self.with.as_slice() {
-            [] => report_path(),
-            with => reports_folder().join(format!("climb-with-{}.json", with.join("-"))),
-        };
+        let path = if self.with.is_empty() { report_path() } else { report_path_with(&self.with) };
         report.save(&path)?;
         if self.json {
             println!("{}", report.to_json()?);
@@ -107,16 +109,27 @@ impl Climb {
             print!("\n{}", tables::all(&report, Look::of_stdout()));
             print_ladder(&stages);
             println!("\nWritten to {}", shown(&path));
-            let next = match self.with.first() {
-                Some(name) => format!("check {name}"),
-                None => format!("stage {}", stages.first().map_or(1, |stage| stage.number)),
-            };
-            println!("Next: cargo xtask {next}");
+            println!("Next: cargo xtask {}", self.next(&stages, &report));
         }
         if !report.failures.is_empty() {
             bail!("{} of {engines} engines failed", report.failures.len());
         }
         Ok(())
+    }
+
+    /// What to do when the figures have been looked at. Of a learner's engine without any, the reason has to go first.
+    fn next(&self, stages: &[&Stage], report: &Report) -> String {
+        let failed = |name: &&String| report.runs.iter().all(|run| run.engine != **name);
+        match self.with.iter().find(failed) {
+            Some(name) => format!("check {name}"),
+            None if self.with.is_empty() => {
+                format!("stage {}", stages.first().map_or(1, |stage| stage.number))
+            }
+            None => {
+                let with: Vec<String> = self.with.iter().map(|name| format!("--with {name}")).collect();
+                format!("report {}", with.join(" "))
+            }
+        }
     }
 
     fn source(&self) -> Result<Source> {

@@ -14,7 +14,7 @@ use logladder_bench::report::{Operation, Report as Figures, Run};
 use logladder_bench::tables::{by_workload, survives};
 use logladder_bench::{Sheet, chart, figures, reports_folder, save, summary};
 
-use crate::climb::{report_path, shown};
+use crate::climb::{report_path, report_path_with, shown};
 
 /// What `cargo xtask report` takes.
 #[derive(Debug, Args)]
@@ -22,6 +22,10 @@ pub(crate) struct Report {
     /// Only the page for a browser, from the figures that are kept in docs/results
     #[arg(long)]
     page: bool,
+    /// Only the page for a browser, with the last climb that had this engine of your own beside the stages; may be given
+    /// more than once, as for that climb
+    #[arg(long = "with", value_name = "NAME", conflicts_with = "page")]
+    with: Vec<String>,
 }
 
 /// The files with a block for the figures.
@@ -38,6 +42,9 @@ impl Report {
     /// Writes them.
     pub(crate) fn run(&self) -> Result<()> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the workspace has a folder")?;
+        if !self.with.is_empty() {
+            return self.page_with_learners(root);
+        }
         if !self.page {
             keep(root, "climb", &report_path(), summary::of_climb)?;
             keep(root, "seeds", &reports_folder().join("workload.json"), summary::of_seeds)?;
@@ -47,6 +54,32 @@ impl Report {
         // Beside the folder of reports: in target, wherever that is.
         write(&reports_folder().with_file_name("report.html"), &html)
     }
+
+    /// The page with engines that are no part of the documentation: in a file of its own, and nothing else is written.
+    fn page_with_learners(&self, root: &Path) -> Result<()> {
+        let path = report_path_with(&self.with);
+        let with: Vec<String> = self.with.iter().map(|name| format!("--with {name}")).collect();
+        let climb = format!("cargo xtask climb {}", with.join(" "));
+        if !path.is_file() {
+            bail!("{} is not there; next: {climb}", shown(&path));
+        }
+        let report = optimised(&path)?;
+        if let Some(name) = self.with.iter().find(|name| report.runs.iter().all(|run| run.engine != **name)) {
+            bail!("{name} has no figures in {}; next: cargo xtask check {name}, then {climb}", shown(&path));
+        }
+        let sources = Sources::read(&root.join(RESULTS))?.with_climb(&shown(&path), &report)?;
+        let html = reports_folder().with_file_name(format!("report-with-{}.html", self.with.join("-")));
+        write(&html, &page(&sources))
+    }
+}
+
+/// The report of a session that measured what optimised programs do.
+fn optimised(path: &Path) -> Result<Figures> {
+    let report = Figures::load(path)?;
+    if !report.machine.optimised {
+        bail!("{} was measured without optimisation: its figures say nothing", shown(path));
+    }
+    Ok(report)
 }
 
 /// Where the kept figures of this name lie.
@@ -59,10 +92,7 @@ fn keep(root: &Path, name: &str, last: &Path, tables: fn(&Figures) -> Vec<Sheet>
     if !last.is_file() {
         return Ok(());
     }
-    let report = Figures::load(last)?;
-    if !report.machine.optimised {
-        bail!("{} was measured without optimisation: its figures say nothing", shown(last));
-    }
+    let report = optimised(last)?;
     let path = kept(root, name);
     save(&path, &format!("{}, {}.", report.machine, report.date), &tables(&report), &report)?;
     println!("wrote {}", shown(&path));

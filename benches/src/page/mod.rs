@@ -107,7 +107,11 @@ pub fn page(sources: &Sources) -> String {
                 write_others(html, sources);
             });
             html.element("footer", &[], |html| {
-                html.words("p", &[], "Made by cargo xtask report. Every figure is a cell of a file in docs/results.");
+                let but = sources.climb_from.as_ref().map_or_else(String::new, |from| {
+                    format!(", but for those of the ladder, which are of {from}")
+                });
+                let from = format!("Every figure is a cell of a file in docs/results{but}.");
+                html.words("p", &[], &format!("Made by cargo xtask report. {from}"));
             });
             html.element("script", &[], |html| html.own(SCRIPT));
         });

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::{Failure, Report};
+use crate::{Failure, Report, Sheet, summary};
 
 /// A table that a benchmark kept.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -18,6 +18,13 @@ pub(super) struct Table {
     /// Whether the column is set to the right.
     pub(super) right: Vec<bool>,
     pub(super) rows: Vec<Vec<String>>,
+}
+
+impl From<Sheet> for Table {
+    fn from(sheet: Sheet) -> Self {
+        let Sheet { name, title, headings, right, rows, marked: _ } = sheet;
+        Self { name: name.to_owned(), title, headings, right, rows }
+    }
 }
 
 /// A file of figures.
@@ -52,6 +59,8 @@ impl Saved {
 #[derive(Debug, Default)]
 pub struct Sources {
     pub(super) files: BTreeMap<String, Saved>,
+    /// Where the figures of the climb are from, if they are not those of the folder.
+    pub(super) climb_from: Option<String>,
 }
 
 impl Sources {
@@ -76,6 +85,23 @@ impl Sources {
                 .map_err(|error| failed(&path, format!("not a file of figures: {error}")))?;
             files.insert(name, saved);
         }
-        Ok(Self { files })
+        Ok(Self { files, climb_from: None })
+    }
+
+    /// The same with this climb in place of the one that is kept: one that is not for the documentation, because engines
+    /// of somebody's own are in it. `from` says where it lies.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::System`]: the report is none that can be written down.
+    pub fn with_climb(mut self, from: &str, report: &Report) -> Result<Self, Failure> {
+        let numbers = serde_json::to_value(report)
+            .and_then(serde_json::from_value)
+            .map_err(|error| Failure::system("write the report of a climb as JSON", &error))?;
+        let run = format!("{}, {}.", report.machine, report.date);
+        let tables = summary::of_climb(report).into_iter().map(Table::from).collect();
+        self.files.insert("climb".to_owned(), Saved { run, tables, numbers });
+        self.climb_from = Some(from.to_owned());
+        Ok(self)
     }
 }
