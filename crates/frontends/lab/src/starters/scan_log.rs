@@ -298,7 +298,9 @@ impl Iterate for Store {
         //~ hint A key that was deleted since has no value any more: leave it out. `self.get` says so.
         //~ hint
         //~ + let mut keys = BTreeSet::new();
-        //~ + self.scan(|record| drop(keys.insert(record.key.to_vec())))?;
+        //~ + self.scan(|record| {
+        //~ +     keys.insert(record.key.to_vec());
+        //~ + })?;
         //~ + for key in keys {
         //~ +     let Some(value) = self.get(&key)? else { continue };
         //~ +     if visit(&key, &value) == ControlFlow::Break(()) { break; }
