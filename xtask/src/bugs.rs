@@ -173,9 +173,9 @@ fn title(exhibit: Option<&Exhibit>) -> String {
     }
 }
 
-/// Says that an engine begins: the first to end may take minutes.
+/// Says that an engine begins: the first to end may take minutes. In most of the wrong ones a check ends with what it finds.
 fn tell_begin(exhibit: Option<&Exhibit>, number: usize, of: usize) {
-    let slow = if exhibit.is_none() { ", which takes the longest" } else { "" };
+    let slow = if exhibit.is_none() { ", on which no check ends early" } else { "" };
     let _ =
         writeln!(anstream::stderr(), "{QUIET}    begins {number} of {of}: {}{slow}{QUIET:#}", title(exhibit));
 }
