@@ -92,7 +92,7 @@ impl Climb {
         let stages = find_all(&self.stages)?;
         // Before a learner's engine is built, which may take a while.
         let source = self.source()?;
-        let learners = self.with.iter().map(|name| Learner::build(name)).collect::<Result<Vec<_>>>()?;
+        let learners = self.with.iter().map(|name| Learner::to_measure(name)).collect::<Result<Vec<_>>>()?;
         // The workers read it themselves; reading it here names a bad line before anything is measured.
         let records = source.read()?;
         if !self.json {

@@ -131,6 +131,17 @@ fn an_unknown_stage_is_an_error_with_the_list_and_two_things_at_once_are_refused
 }
 
 #[test]
+fn an_engine_of_ones_own_is_asked_for_with_crashes_alone_and_has_to_have_been_made() {
+    assert_eq!(stage(&["4", "--with", "mine"]).status.code(), Some(2));
+    assert_eq!(stage(&["4", "--bytes", "--with", "mine"]).status.code(), Some(2));
+    let output = stage(&["4", "--crash", "--with", "nobody-made-this"]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("cargo xtask new nobody-made-this"), "{error}");
+    assert!(output.stdout.is_empty(), "nothing is begun that is not gone through with");
+}
+
+#[test]
 fn json_without_a_question_is_refused_with_the_questions_and_a_command_that_works() {
     for arguments in [&["4", "--json"][..], &["4", "--quick", "--json"]] {
         let output = stage(arguments);

@@ -76,20 +76,29 @@ fn folder_of(name: &str) -> Result<PathBuf> {
     )
 }
 
-/// An engine of a learner's, built so that it can be measured.
+/// An engine of a learner's, built.
 #[derive(Debug)]
 pub(crate) struct Learner {
     /// What it is called.
     pub(crate) name: String,
-    /// The program that measures it.
+    /// The program that checks it, and measures it if it was built for that.
     pub(crate) program: PathBuf,
 }
 
 impl Learner {
-    /// Builds it.
-    pub(crate) fn build(name: &str) -> Result<Self> {
+    /// Builds it so that it can be measured.
+    pub(crate) fn to_measure(name: &str) -> Result<Self> {
+        Self::built(name, Purpose::Measure)
+    }
+
+    /// Builds it so that it can be checked.
+    pub(crate) fn to_check(name: &str) -> Result<Self> {
+        Self::built(name, Purpose::Check)
+    }
+
+    fn built(name: &str, purpose: Purpose) -> Result<Self> {
         let folder = folder_of(name)?;
-        let program = build(&root()?, &folder, name, Purpose::Measure).context("cannot start cargo")?;
+        let program = build(&root()?, &folder, name, purpose).context("cannot start cargo")?;
         let program =
             program.with_context(|| format!("{name} does not compile; next: cargo xtask check {name}"))?;
         Ok(Self { name: name.to_owned(), program })

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use logladder::disk::crash::Tree;
 use logladder::disk::{Op, RecordingDisk};
-use logladder::{Durability, Engine, Stage, SyncPolicy};
+use logladder::{Engine, Stage, SyncPolicy};
+use logladder_lab::crashes::is_late;
 
 /// The folder of the store.
 pub(super) const STORE: &str = "/store";
@@ -71,11 +72,6 @@ pub(super) fn perform(stage: &Stage) -> Result<Vec<Performed>> {
     engine.close()?;
     watch.note("close".to_owned());
     Ok(watch.performed)
-}
-
-/// Whether the store writes later than it is told to.
-pub(super) fn is_late(engine: &dyn Engine) -> bool {
-    (Durability::OnSync..Durability::ProcessCrash).contains(&engine.durability())
 }
 
 /// Asks a store that writes later to do it at once, so that it can be seen what belongs to what.

@@ -26,6 +26,7 @@ use clap::{Args, Command};
 use logladder::{STAGES, SyncPolicy};
 
 use crate::climb::find;
+use crate::lab::Learner;
 use crate::style::{HEADING, QUIET};
 
 /// What `cargo xtask stage` takes.
@@ -51,6 +52,10 @@ pub(crate) struct Stage {
     /// Only crashes: the last write cut at each byte, unsynced writes dropped, a real process killed
     #[arg(long, group = "one thing")]
     crash: bool,
+    /// With --crash: beside the stage, an engine of your own, made by `cargo xtask new`; may be given more than once
+    #[arg(long = "with", value_name = "NAME", requires = "crash")]
+    #[arg(conflicts_with_all = ["predict", "bytes", "bench", "diff"])]
+    with: Vec<String>,
     /// Only the figures, beside the stage below
     #[arg(long, group = "one thing")]
     bench: bool,
@@ -84,12 +89,14 @@ impl Stage {
         }
         let stage = find(&self.which)?;
         if let (Some(folder), Some(policy)) = (&self.write_until_killed, &self.policy) {
-            return crash::killed::write_until_killed(stage, folder, policy);
+            return crash::write_until_killed(stage, folder, policy);
         }
-        // Before anything is printed: a stage that is not there is refused, and nothing else is said.
+        // Before anything is printed: a stage that is not there is refused, and so is an engine that was not made or does not
+        // compile, and nothing else is said.
         let pair = self.diff.as_deref().map(|other| lower_and_upper(stage, other)).transpose()?;
+        let learners = self.with.iter().map(|name| Learner::to_check(name)).collect::<Result<Vec<_>>>()?;
         if self.json {
-            return self.print_json(stage, pair);
+            return self.print_json(stage, pair, &learners);
         }
         print_head(stage);
         if self.predict {
@@ -98,7 +105,7 @@ impl Stage {
         } else if self.bytes {
             bytes::print_lesson(stage, &lesson::perform(stage)?);
         } else if self.crash {
-            crash::run(stage)?.print()?;
+            crash::print(&crash::run(stage, &learners)?)?;
         } else if self.bench {
             figures::print(&figures::with_the_one_below(stage))?;
         } else if let Some([lower, upper]) = pair {
@@ -113,13 +120,18 @@ impl Stage {
         &self,
         stage: &'static logladder::Stage,
         pair: Option<[&'static logladder::Stage; 2]>,
+        learners: &[Learner],
     ) -> Result<()> {
         if self.bytes {
             println!("{}", bytes::json(stage, &lesson::perform(stage)?)?);
         } else if self.crash {
-            let crashes = crash::run(stage)?;
-            println!("{}", serde_json::to_string_pretty(&crashes)?);
-            crashes.verdict()?;
+            let all = crash::run(stage, learners)?;
+            let json = match &all[..] {
+                [of_the_stage] => serde_json::to_string_pretty(of_the_stage)?,
+                all => serde_json::to_string_pretty(all)?,
+            };
+            println!("{json}");
+            crash::verdict(&all)?;
         } else if self.bench {
             let report = figures::measured(&figures::with_the_one_below(stage))?;
             println!("{}", report.to_json()?);

@@ -29,6 +29,7 @@ mod attended;
 mod build;
 mod call;
 mod check;
+pub mod crashes;
 mod deed;
 mod dump;
 mod extras;
@@ -111,8 +112,22 @@ pub fn run<E: OpenOn<Options = SyncPolicy>>(
     let Some(starter) = Starter::of(stage) else {
         return bad_line(format!("there is no starter for stage `{stage}`"));
     };
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let crashed = crashes::Crashed::of_this_program(name, starters::boxed::<E>);
+    if let Some(outcome) = crashed.if_asked(&words) {
+        return match outcome {
+            Ok(text) => {
+                println!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                anstream::eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let (mut hints, mut json) = (0, false);
-    for argument in std::env::args_os().skip(1).map(OsString::into_string) {
+    for argument in words.into_iter().map(OsString::into_string) {
         match argument.as_deref() {
             Ok("--hint") => hints = HINTS.min(hints + 1),
             Ok("--json") => json = true,

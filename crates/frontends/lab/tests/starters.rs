@@ -186,6 +186,7 @@ fn every_starter_fails_at_its_first_step_and_each_step_that_is_written_leads_to_
         }
     }
     what_is_broken_is_shown_by_the_fewest_calls_with_the_bytes_they_leave(&made);
+    what_crashes_leave_of_a_learners_engine_is_what_it_promises(&made);
 }
 
 fn what_is_broken_is_shown_by_the_fewest_calls_with_the_bytes_they_leave(made: &Made) {
@@ -248,6 +249,37 @@ fn what_is_broken_is_shown_by_the_fewest_calls_with_the_bytes_they_leave(made: &
 
 fn calls_of(found: &Value) -> Vec<&str> {
     found["broken"]["calls"].as_array().unwrap().iter().filter_map(Value::as_str).collect()
+}
+
+/// The table of crashes, which a learner's program makes of its own engine: a process of that program is killed for it.
+fn what_crashes_leave_of_a_learners_engine_is_what_it_promises(made: &Made) {
+    let crashes = |module: &str, done| {
+        let output = made.run(module, done, &["--crash"]);
+        let json: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+        (json, output.status.success())
+    };
+    let verdicts = |json: &Value| -> Vec<String> {
+        let tables = json["tables"].as_array().unwrap().iter();
+        let rows = tables.flat_map(|table| table["rows"].as_array().unwrap());
+        rows.map(|row| row["verdict"]["is"].as_str().unwrap().to_owned()).collect()
+    };
+    let (whole, _) = crashes("switched_4", usize::MAX);
+    let whole = whole.unwrap();
+    assert!(whole["contract"]["Ok"].is_string(), "{whole}");
+    let said = verdicts(&whole);
+    assert!(!said.contains(&"broken".to_owned()) && said.contains(&"expected".to_owned()), "{whole}");
+    let killed = whole["tables"][0]["rows"].as_array().unwrap().last().unwrap();
+    assert!(killed["crash"].as_str().unwrap().contains("real process") && killed["survived"] == 1, "{whole}");
+
+    let (unsynced, _) = crashes("unsynced", 0);
+    let unsynced = unsynced.unwrap();
+    assert!(unsynced["contract"]["Err"].is_string(), "{unsynced}");
+    assert!(verdicts(&unsynced).contains(&"broken".to_owned()), "{unsynced}");
+
+    // One that is not finished has no table, and says why.
+    assert_eq!(crashes("unfinished_4", 0), (None, false));
+    let said = String::from_utf8(made.run("unfinished_4", 0, &["--crash"]).stderr).unwrap();
+    assert!(said.contains("`open` is not written yet") && !said.contains("panicked"), "{said}");
 }
 
 #[test]

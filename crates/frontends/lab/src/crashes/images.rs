@@ -4,17 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use logladder::disk::crash::{CrashImage, Loss, Recording};
-use logladder::disk::{RecordingDisk, TORN_INFIX};
-use logladder::{Durability, Engine, Stage, SyncPolicy};
+use logladder_disk::crash::{CrashImage, Loss, Recording};
+use logladder_disk::{RecordingDisk, TORN_INFIX};
+use logladder_engine::{Durability, Engine, SyncPolicy};
 
-use super::super::lesson::{STORE, is_late};
-use super::{Row, Verdict};
+use super::{Crashed, Row, Verdict, is_late};
+
+/// The folder of the store.
+const STORE: &str = "/store";
 
 /// How many writes there are. Each sets a key of its own, so that each is there or is not.
-pub(super) const WRITES: usize = 6;
+pub const WRITES: usize = 6;
 /// After so many of them, the store is told to sync.
-pub(super) const SYNCED: usize = 3;
+pub const SYNCED: usize = 3;
 
 pub(super) fn key(number: usize) -> Vec<u8> {
     format!("key-{number}").into_bytes()
@@ -36,9 +38,9 @@ struct Done {
 }
 
 /// Opens a store and writes to it.
-fn perform(stage: &Stage, sync: SyncPolicy) -> Result<Done> {
+fn perform(crashed: &Crashed, sync: SyncPolicy) -> Result<Done> {
     let disk = RecordingDisk::new();
-    let engine = stage.open_on(Arc::new(disk.clone()), Path::new(STORE), sync)?;
+    let engine = (crashed.open)(Arc::new(disk.clone()), Path::new(STORE), sync)?;
     let (mut acknowledged, mut synced, mut last_began) = (Vec::new(), 0, 0);
     for number in 1..=WRITES {
         last_began = disk.op_count();
@@ -59,9 +61,8 @@ fn perform(stage: &Stage, sync: SyncPolicy) -> Result<Done> {
 }
 
 /// A row for each kind of crash.
-pub(super) fn rows(stage: &Stage, sync: SyncPolicy) -> Result<Vec<Row>> {
-    let done = perform(stage, sync)?;
-    let durability = stage.durability(sync);
+pub(super) fn rows(crashed: &Crashed, sync: SyncPolicy, durability: Durability) -> Result<Vec<Row>> {
+    let done = perform(crashed, sync)?;
     let mut rows = [
         "killed between two calls",
         "killed inside a write: cut at each byte",
@@ -79,7 +80,7 @@ pub(super) fn rows(stage: &Stage, sync: SyncPolicy) -> Result<Vec<Row>> {
                 Loss::Dropped { .. } => 3,
                 Loss::Zeroed { .. } => 4,
             };
-            examine(&mut rows[row], stage, sync, &done, &image, durability);
+            examine(&mut rows[row], crashed, sync, &done, &image, durability);
         }
     }
     Ok(rows.into_iter().filter(|row| row.crashes > 0).collect())
@@ -88,7 +89,7 @@ pub(super) fn rows(stage: &Stage, sync: SyncPolicy) -> Result<Vec<Row>> {
 /// Opens what the crash left, and counts what is there.
 fn examine(
     row: &mut Row,
-    stage: &Stage,
+    crashed: &Crashed,
     sync: SyncPolicy,
     done: &Done,
     image: &CrashImage,
@@ -98,7 +99,7 @@ fn examine(
     let promised = durability >= claims;
     let disk = RecordingDisk::from_tree(image.tree.clone());
     let found =
-        stage.open_on(Arc::new(disk.clone()), Path::new(STORE), sync).and_then(|engine| read(&*engine));
+        (crashed.open)(Arc::new(disk.clone()), Path::new(STORE), sync).and_then(|engine| read(&*engine));
     let is_acknowledged = |number: usize| done.acknowledged[number] <= image.after;
     let acknowledged = (0..WRITES).filter(|&number| is_acknowledged(number)).count();
     let found = match found {
@@ -134,7 +135,7 @@ fn examine(
 }
 
 /// The value of each key.
-pub(super) fn read(engine: &dyn Engine) -> logladder::Result<Vec<Option<Vec<u8>>>> {
+fn read(engine: &dyn Engine) -> logladder_engine::Result<Vec<Option<Vec<u8>>>> {
     (1..=WRITES).map(|number| engine.get(&key(number))).collect()
 }
 
@@ -148,13 +149,13 @@ mod tests {
 
     #[test]
     fn a_log_that_syncs_loses_nothing_and_one_that_does_not_loses_to_a_power_failure_alone() {
-        let scan_log = logladder::stage("scan-log").unwrap();
-        let synced = rows(scan_log, SyncPolicy::Always).unwrap();
+        let scan_log = Crashed::solution("scan-log");
+        let synced = rows(&scan_log, SyncPolicy::Always, Durability::PowerLoss).unwrap();
         assert!(synced.iter().all(|row| row.verdict == Verdict::Kept && row.lost == 0), "{synced:?}");
         let cut = row(&synced, "cut at each byte");
         assert!(cut.torn > 10 && cut.survived == cut.crashes, "{cut:?}");
 
-        let unsynced = rows(scan_log, SyncPolicy::Never).unwrap();
+        let unsynced = rows(&scan_log, SyncPolicy::Never, Durability::ProcessCrash).unwrap();
         assert_eq!(row(&unsynced, "cut at each byte").lost, 0);
         let power = row(&unsynced, "nothing unsynced");
         assert!(power.lost > 0 && power.most_lost.0 <= WRITES - SYNCED, "{power:?}");
@@ -162,8 +163,8 @@ mod tests {
 
     #[test]
     fn what_a_janitor_had_not_written_is_lost_and_what_was_synced_never_is() {
-        let write_behind = logladder::stage("write-behind").unwrap();
-        let rows = rows(write_behind, SyncPolicy::Never).unwrap();
+        let write_behind = Crashed::solution("write-behind");
+        let rows = rows(&write_behind, SyncPolicy::Never, Durability::Eventual).unwrap();
         assert!(rows.iter().all(|row| row.verdict == Verdict::Kept), "{rows:?}");
         assert!(rows.iter().any(|row| row.lost > 0), "{rows:?}");
     }

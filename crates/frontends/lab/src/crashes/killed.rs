@@ -1,29 +1,28 @@
 //! A real process that is killed while it writes to a store on the real disk.
 //!
-//! The process is this very program, started again. It says each write that the engine acknowledged on a line of its
+//! The process is the engine's own program, started again. It says each write that the engine acknowledged on a line of its
 //! own, which is one write into a pipe: what it said before it died can still be read afterwards.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use logladder::{Durability, Stage, SyncPolicy};
+use logladder_disk::RealDisk;
+use logladder_engine::{Durability, Engine, SyncPolicy};
 
-use super::{POLICIES, Row, Verdict};
+use super::{Crashed, POLICIES, Row, Verdict};
 
 /// So many writes are waited for before the process is killed.
 const WRITES: usize = 40;
 
 /// Kills a process that writes, opens its store, and counts.
-pub(super) fn row(stage: &'static Stage, policy: &'static str, durability: Durability) -> Result<Row> {
+pub(super) fn row(crashed: &Crashed, policy: &str, durability: Durability) -> Result<Row> {
     let folder = tempfile::tempdir().context("cannot make a folder for the store")?;
     let dir = folder.path().join("store");
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let mut child = Command::new(program)
-        .args(["stage", stage.name, "--write-until-killed"])
-        .arg(&dir)
-        .args(["--policy", policy])
+    let mut child = (crashed.writer)(&dir, policy)
+        .context("cannot find this program")?
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start a second process")?;
@@ -37,12 +36,12 @@ pub(super) fn row(stage: &'static Stage, policy: &'static str, durability: Durab
     if said < WRITES {
         bail!("the second process wrote {said} times and no more");
     }
-    count(stage, &dir, policy, durability, said)
+    count(crashed, &dir, policy, durability, said)
 }
 
-fn count(stage: &Stage, dir: &Path, policy: &str, durability: Durability, said: usize) -> Result<Row> {
+fn count(crashed: &Crashed, dir: &Path, policy: &str, durability: Durability, said: usize) -> Result<Row> {
     let mut row = Row::new("a real process, killed while it writes");
-    let engine = stage.open(dir, policy_of(policy)?)?;
+    let engine = open(crashed, dir, policy)?;
     let mut lost = 0;
     // One more may have been under way.
     for number in 0..=said {
@@ -62,9 +61,14 @@ fn count(stage: &Stage, dir: &Path, policy: &str, durability: Durability, said: 
     Ok(row)
 }
 
+fn open(crashed: &Crashed, dir: &Path, policy: &str) -> Result<Box<dyn Engine>> {
+    let disk: Arc<dyn logladder_disk::Disk> = RealDisk::shared();
+    Ok((crashed.open)(disk, dir, policy_of(policy)?)?)
+}
+
 /// Writes until it is killed, or nobody listens any more.
-pub(in crate::stage) fn write_until_killed(stage: &Stage, dir: &Path, policy: &str) -> Result<()> {
-    let engine = stage.open(dir, policy_of(policy)?)?;
+pub(super) fn write_until_killed(crashed: &Crashed, dir: &Path, policy: &str) -> Result<()> {
+    let engine = open(crashed, dir, policy)?;
     let mut output = std::io::stdout().lock();
     for number in 0.. {
         engine.set(&key(number), &value(number))?;
