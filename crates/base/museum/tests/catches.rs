@@ -55,6 +55,14 @@ fn a_test_of_nothing_notices_nothing_and_is_told_each_bug_that_it_passed() {
 }
 
 #[test]
+fn each_bug_is_told_on_one_line_with_what_the_test_found() {
+    let report = against_every_bug(a_value_survives_a_loss_of_power).to_string();
+    assert_eq!(report.lines().count(), 1 + exhibits().count(), "{report}");
+    let line = report.lines().find(|line| line.contains("forgets-to-sync")).unwrap();
+    assert!(line.contains("left: None right: Some("), "{line}");
+}
+
+#[test]
 #[should_panic(expected = "passes engines with these bugs: [\"drops-tombstones\"]")]
 fn a_bug_that_a_test_is_said_to_notice_and_does_not_fails_it() {
     let report = against_every_bug(a_value_survives_a_loss_of_power);
