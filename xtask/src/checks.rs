@@ -270,6 +270,13 @@ pub(crate) fn ci() -> Result<()> {
         let schedules = ["--package", "logladder-hash-log", "--features", "shuttle", "--test", "schedules"];
         cargo(&[&["clippy"], &schedules[..], &["--", "-D", "warnings"]].concat(), &[])
     })?;
+    step("lints of the fuzz targets", || {
+        let targets =
+            ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target", "--locked", "--all-targets"];
+        // Nothing is linked, so the fuzzer itself need not be built.
+        let no_fuzzer = [("CUSTOM_LIBFUZZER_PATH", "/dev/null")];
+        cargo(&[&["clippy"], &targets[..], &["--", "-D", "warnings"]].concat(), &no_fuzzer)
+    })?;
     step("documentation", || {
         cargo(&in_workspace(has_protoc(), &["doc"], &["--no-deps"]), &[("RUSTDOCFLAGS", "-D warnings")])
     })?;
