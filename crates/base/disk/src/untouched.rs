@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use logladder_engine::{Error, Result};
+use logladder_engine::{Error, Problem, Result, Severity};
 
 use crate::folder::claim;
-use crate::{Disk, Entry, LOCK_FILE, Lock};
+use crate::{Disk, Entry, LOCK_FILE, Lock, TEMPORARY_SUFFIX, TORN_INFIX};
 
 /// A folder that nobody has open. No file in it is changed, and none is added.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Untouched {
     /// What is in it, by name.
     pub entries: Vec<Entry>,
     stage: &'static str,
+    /// Whether a file of this name is the store's.
+    owns: fn(&str) -> bool,
     _lock: Option<Lock>,
 }
 
@@ -34,7 +36,7 @@ impl Untouched {
         dir: &Path,
         stage: &'static str,
         version: u32,
-        owns: impl Fn(&str) -> bool,
+        owns: fn(&str) -> bool,
     ) -> Result<Self> {
         let dir = disk.absolute(dir)?;
         let entries = disk.list(&dir)?;
@@ -53,7 +55,7 @@ impl Untouched {
             }
         }
         let lock = if has_lock_file { lock(&*disk, &lock_path)? } else { None };
-        Ok(Self { disk, dir, entries, stage, _lock: lock })
+        Ok(Self { disk, dir, entries, stage, owns, _lock: lock })
     }
 
     /// The path of a file in it.
@@ -69,6 +71,32 @@ impl Untouched {
     /// The system refused.
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
         self.disk.read(&self.path(name))
+    }
+
+    /// What a check says of a folder among the files.
+    #[must_use]
+    pub fn judge_folder(&self, name: &str) -> Problem {
+        let (severity, what) = if (self.owns)(name) || name == LOCK_FILE {
+            (Severity::Damage, "a folder stands where a file of the store belongs: move it away")
+        } else {
+            (Severity::Remark, "it is a folder, and none of the store's")
+        };
+        Problem::new(severity, &self.path(name), 0, what)
+    }
+
+    /// What a check says of a file that has no name of the store's: it stands beside one that has, or is a stranger's.
+    #[must_use]
+    pub fn judge_other_file(&self, name: &str) -> Problem {
+        let whole = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
+        let base = whole.split_once(TORN_INFIX).map_or(whole, |(base, _)| base);
+        let what = if !(self.owns)(base) {
+            "it is no file of the store"
+        } else if name.ends_with(TEMPORARY_SUFFIX) {
+            "an interrupted write left it, and the next open removes it"
+        } else {
+            "an earlier open cut this off an unfinished write, and kept it"
+        };
+        Problem::new(Severity::Remark, &self.path(name), 0, what)
     }
 
     /// That a new store can be made in the folder `into` from what is salvaged of this one, which is not touched by that.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, LOCK_FILE, Map, RealDisk, TEMPORARY_SUFFIX, TORN_INFIX, Untouched};
+use logladder_disk::{Disk, LOCK_FILE, Map, RealDisk, Untouched};
 use logladder_engine::{CheckReport, Problem, Progress, Result, Severity};
 
 use crate::evidence::{Evidence, Listed};
@@ -89,7 +89,7 @@ pub(crate) fn look_over(
         progress(Progress::new(&path, done, total));
         done += entry.len;
         if entry.is_dir {
-            checker.folder_among_files(&entry.name);
+            checker.report.problems.push(folder.judge_folder(&entry.name));
         } else {
             checker.file(&entry.name, entry.len)?;
         }
@@ -113,21 +113,12 @@ impl Checker<'_> {
         self.report.problems.push(Problem::new(severity, &self.folder.path(name), offset, what));
     }
 
-    fn folder_among_files(&mut self, name: &str) {
-        if FileKind::of(name).is_some() || name == LOCK_FILE {
-            let what = "a folder stands where a file of the store belongs: move it away";
-            self.say(Severity::Damage, name, 0, what);
-        } else {
-            self.say(Severity::Remark, name, 0, "it is a folder, and none of the store's");
-        }
-    }
-
     fn file(&mut self, name: &str, len: u64) -> Result<()> {
         self.report.files += 1;
         self.report.bytes += len;
         let kind = FileKind::of(name);
         if kind.is_none() && name != LOCK_FILE {
-            self.other_file(name);
+            self.report.problems.push(self.folder.judge_other_file(name));
             return Ok(());
         }
         let bytes = match self.folder.read(name) {
@@ -148,19 +139,6 @@ impl Checker<'_> {
             Some(FileKind::Hint(id)) => self.hint(id, &bytes)?,
         }
         Ok(())
-    }
-
-    fn other_file(&mut self, name: &str) {
-        let whole = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
-        let base = whole.split_once(TORN_INFIX).map_or(whole, |(base, _)| base);
-        let what = if FileKind::of(base).is_none() {
-            "it is no file of the store"
-        } else if name.ends_with(TEMPORARY_SUFFIX) {
-            "an interrupted write left it, and the next open removes it"
-        } else {
-            "an earlier open cut this off an unfinished write, and kept it"
-        };
-        self.say(Severity::Remark, name, 0, what);
     }
 
     fn lock_file(&mut self, bytes: &[u8]) {

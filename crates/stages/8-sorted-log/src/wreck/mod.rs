@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use logladder_disk::{LOCK_FILE, TEMPORARY_SUFFIX, TORN_INFIX, Untouched, claim};
+use logladder_disk::{LOCK_FILE, Untouched, claim};
 use logladder_engine::{CheckReport, Error, Problem, Progress, Result, Severity};
 
 use crate::describe::show;
@@ -63,7 +63,7 @@ impl Wreck {
             progress(Progress::new(&folder.path(&entry.name), done, total));
             done += entry.len;
             if entry.is_dir {
-                reader.folder_among_files(&entry.name);
+                reader.wreck.report.problems.push(folder.judge_folder(&entry.name));
             } else {
                 reader.file(&entry.name, entry.len)?;
             }
@@ -151,21 +151,12 @@ impl<'r> Reader<'r> {
         Ok(())
     }
 
-    fn folder_among_files(&mut self, name: &str) {
-        if FileKind::of(name).is_some() || name == LOCK_FILE {
-            let what = "a folder stands where a file of the store belongs: move it away";
-            self.say(Severity::Damage, name, 0, what);
-        } else {
-            self.say(Severity::Remark, name, 0, "it is a folder, and none of the store's");
-        }
-    }
-
     fn file(&mut self, name: &str, len: u64) -> Result<()> {
         self.wreck.report.files += 1;
         self.wreck.report.bytes += len;
         match FileKind::of(name) {
             None if name == LOCK_FILE => self.lock_file(),
-            None => self.other_file(name),
+            None => self.wreck.report.problems.push(self.folder.judge_other_file(name)),
             // It was looked at before all others.
             Some(FileKind::Manifest) => {}
             Some(FileKind::Log(number)) if self.is_manifest_whole && number < self.manifest.log => {}
@@ -191,19 +182,6 @@ impl<'r> Reader<'r> {
             }
             Err(error) => self.say_error(LOCK_FILE, error),
         }
-    }
-
-    fn other_file(&mut self, name: &str) {
-        let whole = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
-        let base = whole.split_once(TORN_INFIX).map_or(whole, |(base, _)| base);
-        let what = if FileKind::of(base).is_none() {
-            "it is no file of the store"
-        } else if name.ends_with(TEMPORARY_SUFFIX) {
-            "an interrupted write left it, and the next open removes it"
-        } else {
-            "an earlier open cut this off an unfinished write, and kept it"
-        };
-        self.say(Severity::Remark, name, 0, what);
     }
 
     fn table(&mut self, number: u64, name: &str) -> Result<()> {
