@@ -6,7 +6,7 @@ use std::fmt;
 use logladder_disk::Filter;
 use logladder_disk::sabotage::Rule;
 
-use crate::crash::{crash_images_of, scripts};
+use crate::crash::{Depth, crash_images_of, crash_images_to, scripts};
 use crate::{Subject, Violation};
 
 /// A precaution that can be left out.
@@ -58,7 +58,9 @@ impl Sabotage {
                 #[cfg(feature = "sabotage")]
                 let _broken = logladder_disk::sabotage::break_rule(rule);
                 // Without the feature the rule is kept, and nothing will be noticed.
-                let crashes = || crash_images_of(subject, &scripts(subject), None).err();
+                let crashes_to = |depth| crash_images_to(depth, subject, &scripts(subject), None).err();
+                // The first image that shows it is enough, and few of them show nearly every rule.
+                let crashes = || crashes_to(Depth::Few).or_else(|| crashes_to(Depth::Everything));
                 let damage = || crate::bit_flips(subject).err().or_else(|| crate::cuts(subject).err());
                 // What checksums are for is damage: a crash alone seldom needs them, and going through all of them
                 // before would take most of the time that this takes.
