@@ -49,8 +49,8 @@ impl Tree {
         self.files.push(Arc::new(bytes));
         self.names.insert(path.to_path_buf(), self.files.len() - 1);
         let mut dir = parent(path);
-        while self.dirs.insert(dir.clone()) && dir.parent().is_some() {
-            dir = parent(&dir);
+        while self.dirs.insert(dir.to_path_buf()) && dir.parent().is_some() {
+            dir = parent(dir);
         }
     }
 
@@ -140,7 +140,7 @@ impl Tree {
     }
 
     pub(crate) fn entry(&self, path: &Path) -> Option<Entry> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = name_of(path);
         if self.is_dir(path) {
             return Some(Entry { name, len: 0, is_dir: true });
         }
@@ -150,13 +150,22 @@ impl Tree {
 
     pub(crate) fn list(&self, dir: &Path) -> Vec<Entry> {
         let inside = |path: &&PathBuf| parent(path) == dir && path.as_path() != dir;
-        let mut entries: Vec<Entry> = (self.dirs.iter().filter(inside))
-            .chain(self.names.keys().filter(inside))
-            .filter_map(|path| self.entry(path))
-            .collect();
+        let of_dirs =
+            self.dirs.iter().filter(inside).map(|path| Entry { name: name_of(path), len: 0, is_dir: true });
+        let files = self.names.iter().filter(|(path, _)| inside(path));
+        let of_files = files.map(|(path, &file)| Entry {
+            name: name_of(path),
+            len: self.bytes_of(file).len() as u64,
+            is_dir: false,
+        });
+        let mut entries: Vec<Entry> = of_dirs.chain(of_files).collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         entries
     }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// A disk's beginning, and what was done to it.
@@ -296,7 +305,7 @@ fn is_durable(done: &[Op], index: usize) -> bool {
             .unwrap_or(false),
         Op::CreateDir(path) | Op::Create { path, .. } | Op::Rename { to: path, .. } | Op::Remove(path) => {
             let dir = parent(path);
-            later.iter().any(|op| matches!(op, Op::SyncDir(synced) if *synced == dir))
+            later.iter().any(|op| matches!(op, Op::SyncDir(synced) if synced == dir))
         }
         // They leave nothing of their own.
         Op::Sync { .. } | Op::FailedSync { .. } | Op::SyncDir(_) => true,

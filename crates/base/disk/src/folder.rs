@@ -148,7 +148,7 @@ impl StoreFolder {
         self.disk.open(&self.path(LOCK_FILE))?.sync()?;
         self.disk.sync_dir(&self.dir)?;
         // The folder may have been made by a process that died before it could do this.
-        self.disk.sync_dir(&parent(&self.dir))
+        self.disk.sync_dir(parent(&self.dir))
     }
 
     /// Nothing in a temporary file was ever acknowledged. The removal needs no sync: if it is lost, it is done again.
@@ -252,10 +252,10 @@ fn create_dir_and_parents(disk: &dyn Disk, dir: &Path) -> Result<()> {
     }
     let above = parent(dir);
     if above != dir {
-        create_dir_and_parents(disk, &above)?;
+        create_dir_and_parents(disk, above)?;
     }
     disk.create_dir(dir)?;
-    disk.sync_dir(&above)
+    disk.sync_dir(above)
 }
 
 /// What this program wants the folder to be.

@@ -235,7 +235,7 @@ impl RecordingDisk {
             if state.now.exists(path) {
                 return Err(Error::io("create", path, io::Error::from(io::ErrorKind::AlreadyExists)));
             }
-            if !state.now.is_dir(&crate::parent(path)) {
+            if !state.now.is_dir(crate::parent(path)) {
                 return Err(Self::missing("create", path));
             }
             state.now.add_file()

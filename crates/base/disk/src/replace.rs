@@ -88,7 +88,7 @@ fn write_temporary_with(
 // ANCHOR_END: write_temporary
 
 fn sync_folder(disk: &dyn Disk, path: &Path, policy: SyncPolicy) -> Result<()> {
-    if policy == SyncPolicy::Never { Ok(()) } else { disk.sync_dir(&parent(path)) }
+    if policy == SyncPolicy::Never { Ok(()) } else { disk.sync_dir(parent(path)) }
 }
 
 /// The name of the file that is written before it takes the place of the one at `path`.

@@ -75,13 +75,16 @@ impl Index {
     /// An index without keys, whose hash has this key.
     #[cfg(test)]
     pub(crate) fn new(hash_key: [u8; 16]) -> Self {
-        Self::of_shards(hash_key, (0..SHARDS).map(|_| None).collect())
+        Self::of_shards(hash_key, [])
     }
 
-    /// An index of these shards, of which there are [`SHARDS`].
-    pub(crate) fn of_shards(hash_key: [u8; 16], shards: Vec<Option<Shard>>) -> Self {
-        let cell = |shard: Option<Shard>| shard.map_or_else(OnceLock::new, OnceLock::from);
-        Self { shards: shards.into_iter().map(cell).collect(), hash_key }
+    /// An index of these shards, each with its number, which is below [`SHARDS`]. The others have had no key.
+    pub(crate) fn of_shards(hash_key: [u8; 16], shards: impl IntoIterator<Item = (usize, Shard)>) -> Self {
+        let mut all: Box<[OnceLock<Shard>]> = (0..SHARDS).map(|_| OnceLock::new()).collect();
+        for (number, shard) in shards {
+            all[number] = OnceLock::from(shard);
+        }
+        Self { shards: all, hash_key }
     }
 
     /// The hash of a key, in this index.

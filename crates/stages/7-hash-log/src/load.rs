@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use logladder_disk::Map;
 use logladder_disk::parallel::for_each;
@@ -74,8 +74,8 @@ pub(crate) struct Loader<'s> {
     hash_key: [u8; 16],
     versions: usize,
     /// Those that have a key so far. Each in a box: of a small store most have none, and going through them all should
-    /// not mean going through their memory.
-    shards: Vec<Mutex<Option<Box<Loading>>>>,
+    /// mean neither to go through their memory nor to lock them.
+    shards: Vec<OnceLock<Box<Mutex<Loading>>>>,
     /// Of each source, bytes of the records that the index points to.
     live_bytes: Vec<AtomicU64>,
     /// How often a record was looked up.
@@ -175,7 +175,7 @@ impl<'s> Loader<'s> {
             sources,
             hash_key,
             versions: versions.max(1),
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shards: (0..SHARDS).map(|_| OnceLock::new()).collect(),
             live_bytes: sources.iter().map(|_| AtomicU64::default()).collect(),
             #[cfg(test)]
             looked_up: AtomicU64::default(),
@@ -191,8 +191,7 @@ impl<'s> Loader<'s> {
 
     /// Takes in entries of one shard, in the order of their hashes.
     fn take_all(&self, shard: usize, seat: u16, gathered: &[Gathered]) -> Result<()> {
-        let mut loading = lock(&self.shards[shard])?;
-        let loading = loading.get_or_insert_default();
+        let loading = &mut *lock(self.shards[shard].get_or_init(Box::default))?;
         loading.shard.reserve(gathered.len());
         let table = loading.shard.table();
         for gathered in gathered {
@@ -260,10 +259,14 @@ impl<'s> Loader<'s> {
     /// The index, how many bytes of each segment it points to, and how large the store is.
     pub(crate) fn finish(self) -> Result<(Index, Vec<u64>, Live)> {
         let bytes = self.bytes_to_finish()?;
-        let mut shards = Vec::with_capacity(SHARDS);
+        let loaded: Vec<(usize, &Mutex<Loading>)> = (self.shards.iter().enumerate())
+            .filter_map(|(number, loading)| Some((number, &**loading.get()?)))
+            .collect();
+        let mut shards = Vec::with_capacity(loaded.len());
         let mut live = Live::default();
-        for (shard, of_shard) in for_each(SHARDS, bytes, |number| self.finish_shard(number))? {
-            shards.push(shard);
+        let finished = for_each(loaded.len(), bytes, |at| self.finish_shard(loaded[at].1))?;
+        for ((number, _), (shard, of_shard)) in loaded.into_iter().zip(finished) {
+            shards.push((number, shard));
             live.keys += of_shard.keys;
             live.bytes += of_shard.bytes;
         }
@@ -271,16 +274,14 @@ impl<'s> Loader<'s> {
         Ok((Index::of_shards(self.hash_key, shards), live_bytes, live))
     }
 
-    fn finish_shard(&self, number: usize) -> Result<(Option<Shard>, Live)> {
-        let Some(mut loading) = lock(&self.shards[number])?.take() else {
-            return Ok((None, Live::default()));
-        };
+    fn finish_shard(&self, loading: &Mutex<Loading>) -> Result<(Shard, Live)> {
+        let mut loading = std::mem::take(&mut *lock(loading)?);
         for (print, place) in loading.tombstones.drain(..) {
             loading.shard.remove(print, place);
         }
         self.add_many(&mut loading)?;
         loading.shard.trim();
-        Ok((Some(loading.shard), loading.live))
+        Ok((loading.shard, loading.live))
     }
 }
 

@@ -129,8 +129,9 @@ fn of_checkpoint(
     }
     let bytes: u64 =
         sealed.iter().map(|segment| segment.footer.records.saturating_mul(8)).fold(0, u64::saturating_add);
-    let shards = for_each(SHARDS, bytes, |number| Ok(checkpoint.shard(number)))?;
-    let index = Index::of_shards(manifest.hash_key, shards);
+    let numbered = |number| Ok(checkpoint.shard(number).map(|shard| (number, shard)));
+    let shards = for_each(SHARDS, bytes, numbered)?;
+    let index = Index::of_shards(manifest.hash_key, shards.into_iter().flatten());
     Ok(Looked {
         index,
         live: checkpoint.head.live,

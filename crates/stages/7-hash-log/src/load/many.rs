@@ -6,6 +6,8 @@
 //! so each record is looked up twice on average, and what is put aside is never more than twice what is kept. In the
 //! end the shard is laid out anew with all of them in their places.
 
+use std::sync::OnceLock;
+
 use logladder_engine::{Error, Result};
 
 use super::{Entry, Hash, Loader, Loading, Location, Part, lock};
@@ -126,9 +128,8 @@ impl<'s> Loader<'s> {
     /// Bytes of memory to go through in the end: the shards, and the records that were put aside.
     pub(super) fn bytes_to_finish(&self) -> Result<u64> {
         let mut bytes = 0;
-        for shard in &self.shards {
+        for shard in self.shards.iter().filter_map(OnceLock::get) {
             let loading = lock(shard)?;
-            let Some(loading) = &*loading else { continue };
             let many: usize = loading.many.values().map(|many| many.places.len()).sum();
             bytes += loading.shard.bytes() + many * size_of::<Found<'_>>();
         }
