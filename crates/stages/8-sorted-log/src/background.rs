@@ -37,7 +37,7 @@ impl Signal {
         self.changed.notify_all();
     }
 
-    /// Something was done.
+    /// A table has come or gone.
     pub(crate) fn end_round(&self) {
         let mut state = self.state();
         state.rounds += 1;
@@ -171,8 +171,6 @@ fn repeat(store: &Store, work: impl Fn(&Store) -> Result<bool>) {
     let mut seen = 0;
     while let Some(call) = store.signal.wait(seen) {
         seen = call;
-        while store.poison.check().is_ok() && !store.signal.is_stopping() && matches!(work(), Ok(true)) {
-            store.signal.end_round();
-        }
+        while store.poison.check().is_ok() && !store.signal.is_stopping() && matches!(work(), Ok(true)) {}
     }
 }

@@ -287,6 +287,10 @@ impl Store {
                 tables: Arc::new(Tables::of(&list.manifest, &open)),
             }
         });
+        // Whoever did it, a thread of the engine or a caller: there may be something to merge, or room for a writer.
+        if flushed || !edit.added.is_empty() || !edit.removed.is_empty() {
+            self.signal.end_round();
+        }
         Ok(())
     }
 

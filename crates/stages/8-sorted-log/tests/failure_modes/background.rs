@@ -106,6 +106,33 @@ fn paused_at_the_first_merge(disk: &RecordingDisk) -> (Arc<WatchedDisk>, Receive
     (watched, begun, move || go.send(()).unwrap())
 }
 
+/// What a caller flushes, a copy or a compaction too, is the merging thread's work as well: a writer that waits for room in
+/// level 0 does not call it again.
+#[test]
+fn tables_that_a_caller_flushed_are_merged_without_another_write() {
+    let disk = RecordingDisk::new();
+    let (tell, merged) = channel();
+    let watched = WatchedDisk::new(&disk, move |deed, name| {
+        if deed == Deed::Remove && is_table(name) {
+            tell.send(()).unwrap();
+        }
+        Ok(())
+    });
+    let store = SortedLog::open_on(watched, Path::new(DIR), busy()).unwrap();
+    // Again and again: a thread may still be looking of its own accord.
+    for round in 0..50_u8 {
+        for _ in 0..2 {
+            store.set(b"key", &[round]).unwrap();
+            store.flush().unwrap();
+        }
+        // What a merge replaces is removed behind it.
+        while store.levels()[0].0 >= 2 {
+            merged.recv_timeout(FAR_TOO_LONG).expect("level 0 is merged");
+        }
+    }
+    close(store);
+}
+
 #[test]
 fn reads_and_writes_go_on_while_a_merge_is_stuck() {
     let disk = RecordingDisk::new();
