@@ -4,7 +4,7 @@
 //!   ┌────────┬───────┬───────┬───┬────────┬───────┬────────┐
 //!   │ header │ block │ block │ … │ filter │ index │ footer │
 //!   └────────┴───────┴───────┴───┴────────┴───────┴────────┘
-//!     32                                              44
+//!   32 bytes                                       44 bytes
 //!   a block:   its bytes, 0 or 1 (LZ4), CRC32 of both
 //!   filter:    lines of a Bloom filter, CRC32
 //!   index:     for each block where its keys start, and its length (varints); CRC32
