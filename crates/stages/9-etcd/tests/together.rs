@@ -8,6 +8,7 @@ mod servers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -170,13 +171,20 @@ fn of_a_cluster_that_is_full_each_writer_is_told_the_truth() {
     let server = Server::alone_with(&[("quota-backend-bytes", "1000000")]);
     let store = Etcd::connect(options(&server)).unwrap();
     let outcomes = Mutex::new(Vec::new());
+    let is_full = AtomicBool::new(false);
     thread::scope(|scope| {
         for writer in 0..WRITERS {
-            let (store, outcomes) = (&store, &outcomes);
+            let (store, outcomes, is_full) = (&store, &outcomes, &is_full);
             scope.spawn(move || {
-                for round in 0..EACH {
-                    let key = [writer, round];
-                    let outcome = store.set(&key, &[round; 10_000]);
+                // The server looks at its size only now and then, and has room for more until it does.
+                for round in (0..1_000_u16)
+                    .take_while(|&round| round < EACH.into() || !is_full.load(Ordering::Relaxed))
+                {
+                    let key = [&[writer][..], &round.to_be_bytes()].concat();
+                    let outcome = store.set(&key, &[writer; 10_000]);
+                    if matches!(outcome, Err(Error::Full { .. })) {
+                        is_full.store(true, Ordering::Relaxed);
+                    }
                     outcomes.lock().unwrap().push((key, outcome));
                 }
             });
