@@ -140,7 +140,7 @@ impl Tree {
     }
 
     pub(crate) fn entry(&self, path: &Path) -> Option<Entry> {
-        let name = name_of(path);
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if self.is_dir(path) {
             return Some(Entry { name, len: 0, is_dir: true });
         }
@@ -150,22 +150,13 @@ impl Tree {
 
     pub(crate) fn list(&self, dir: &Path) -> Vec<Entry> {
         let inside = |path: &&PathBuf| parent(path) == dir && path.as_path() != dir;
-        let of_dirs =
-            self.dirs.iter().filter(inside).map(|path| Entry { name: name_of(path), len: 0, is_dir: true });
-        let files = self.names.iter().filter(|(path, _)| inside(path));
-        let of_files = files.map(|(path, &file)| Entry {
-            name: name_of(path),
-            len: self.bytes_of(file).len() as u64,
-            is_dir: false,
-        });
-        let mut entries: Vec<Entry> = of_dirs.chain(of_files).collect();
+        let mut entries: Vec<Entry> = (self.dirs.iter().filter(inside))
+            .chain(self.names.keys().filter(inside))
+            .filter_map(|path| self.entry(path))
+            .collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         entries
     }
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// A disk's beginning, and what was done to it.

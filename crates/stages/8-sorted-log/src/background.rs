@@ -37,7 +37,7 @@ impl Signal {
         self.changed.notify_all();
     }
 
-    /// A table has come or gone.
+    /// Something was done: a table has come or gone. Or nothing will be any more.
     pub(crate) fn end_round(&self) {
         let mut state = self.state();
         state.rounds += 1;

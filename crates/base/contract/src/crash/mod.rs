@@ -140,6 +140,7 @@ pub fn crash_images_of(
     crash_images_to(Depth::Everything, subject, scripts, forgotten)
 }
 
+/// The same, as far as `depth` says.
 pub(crate) fn crash_images_to(
     depth: Depth,
     subject: &Subject,
@@ -194,9 +195,10 @@ fn check_script(
                 .map_err(|violation| violation.at(&place()))?;
         }
     }
-    let restarts = (depth == Depth::Everything).then_some(0..=recording.ops.len());
-    for after in restarts.into_iter().flatten() {
-        summary.after_restart += restart::check(subject, &run, &recording, after, &mut examiner)?;
+    if depth == Depth::Everything {
+        for after in 0..=recording.ops.len() {
+            summary.after_restart += restart::check(subject, &run, &recording, after, &mut examiner)?;
+        }
     }
     summary.distinct += examiner.distinct();
     summary.during_recovery += examiner.during_recovery();
