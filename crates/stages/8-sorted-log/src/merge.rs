@@ -66,10 +66,11 @@ struct Place {
 
 impl<'s> Merge<'s> {
     pub(crate) fn new(sources: Vec<Source<'s>>, direction: Direction) -> Self {
-        let order = Vec::with_capacity(sources.len());
+        let place = |(source, at): (usize, &Source<'_>)| Some(Place { source, head: head(at.key()?) });
+        let order: Vec<Place> = sources.iter().enumerate().filter_map(place).collect();
         let mut merge = Self { order, sources, is_tied: false, direction };
-        for source in (0..merge.sources.len()).rev() {
-            merge.put_in_order(source, 0);
+        for at in (0..merge.order.len()).rev() {
+            merge.sink(at);
         }
         merge.look_for_tie();
         merge
@@ -94,45 +95,43 @@ impl<'s> Merge<'s> {
     /// A block is damaged.
     #[inline]
     pub(crate) fn advance(&mut self) -> Result<()> {
+        // Older sources that are at the same key stand right behind the newest. One that goes on may be at a key that
+        // comes before every other then, but never before the first's.
         while self.is_tied {
-            // Older sources that are at the same key stand right behind the newest.
-            let older = self.order.remove(1).source;
-            self.sources[older].advance()?;
-            // It may be at a key that comes before every other now, but never before the first's.
-            self.put_in_order(older, 1);
-            self.look_for_tie();
+            self.advance_at(1)?;
         }
-        let Some(first) = self.order.first_mut() else { return Ok(()) };
-        let source = first.source;
+        self.advance_at(0)
+    }
+
+    /// Has the source that stands there go on, and puts it where its next key belongs.
+    #[inline]
+    fn advance_at(&mut self, at: usize) -> Result<()> {
+        let Some(&Place { source, .. }) = self.order.get(at) else { return Ok(()) };
         self.sources[source].advance()?;
-        let is_still_first = match self.sources[source].key() {
-            Some(key) => {
-                first.head = head(key);
-                let first = *first;
-                self.order.get(1).is_none_or(|&next| self.compare(first, next) == Ordering::Less)
-            }
-            None => false,
-        };
-        if !is_still_first {
-            self.order.remove(0);
-            self.put_in_order(source, 0);
-            self.look_for_tie();
+        if let Some(key) = self.sources[source].key() {
+            self.order[at].head = head(key);
+            self.sink(at);
+        } else {
+            self.order.remove(at);
         }
+        self.look_for_tie();
         Ok(())
     }
 
-    /// Puts a source where its key belongs among those behind the first `from`, or nowhere if it is used up.
+    /// Puts the source that stands there behind those that come before it. The others behind it are in order.
     #[inline]
-    fn put_in_order(&mut self, source: usize, from: usize) {
-        let Some(key) = self.sources[source].key() else { return };
-        let place = Place { source, head: head(key) };
-        let comes_before = |other: &Place| {
-            self.compare(place, *other).then_with(|| place.source.cmp(&other.source)) == Ordering::Less
-        };
-        let behind = self.order[from..].iter().position(comes_before);
-        self.order.insert(behind.map_or(self.order.len(), |behind| from + behind), place);
+    fn sink(&mut self, mut at: usize) {
+        let Some(&place) = self.order.get(at) else { return };
+        while let Some(&next) = self.order.get(at + 1)
+            && self.compare(next, place).then(next.source.cmp(&place.source)) == Ordering::Less
+        {
+            self.order[at] = next;
+            at += 1;
+        }
+        self.order[at] = place;
     }
 
+    #[inline]
     fn look_for_tie(&mut self) {
         self.is_tied = match self.order[..] {
             [first, second, ..] => self.compare(first, second) == Ordering::Equal,

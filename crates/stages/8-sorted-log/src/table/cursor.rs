@@ -4,10 +4,16 @@ use std::borrow::Cow;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
+use logladder_disk::prefetch;
 use logladder_engine::{Direction, Result};
 
 use super::Table;
 use super::block::{Block, RESTART_INTERVAL, entry};
+
+/// So far behind an entry lies what is fetched while that entry is read. A merge goes from run to run, each somewhere
+/// else in memory: without this, most of its time would be waiting for the next entry.
+const NEAR: usize = 256;
+const FAR: usize = NEAR + 128;
 
 /// Goes through tables that follow each other: those of a level, or a single one.
 #[derive(Debug)]
@@ -17,6 +23,8 @@ pub(crate) struct RunCursor<'t> {
     place: usize,
     block: usize,
     bytes: Cow<'t, [u8]>,
+    /// Forward: the file, from this block on.
+    file: &'t [u8],
     direction: Direction,
     /// The key that the cursor is at, if it is at one.
     key: Vec<u8>,
@@ -49,6 +57,7 @@ impl<'t> RunCursor<'t> {
             place: 0,
             block: 0,
             bytes: Cow::Borrowed(&[]),
+            file: &[],
             direction,
             key: Vec::new(),
             is_at_key: false,
@@ -142,6 +151,10 @@ impl<'t> RunCursor<'t> {
         self.key.truncate(entry.shared);
         self.key.extend_from_slice(&self.bytes[entry.tail]);
         (self.value, self.next) = (entry.value, entry.next);
+        // Of compressed blocks it is not the place, but not far from it.
+        if let Some(soon) = self.file.get(entry.next + NEAR..entry.next + FAR) {
+            prefetch(soon);
+        }
         Ok(true)
     }
 
@@ -180,6 +193,7 @@ impl<'t> RunCursor<'t> {
         self.key.clear();
         self.value = None;
         self.bytes = table.block(block)?;
+        self.file = table.file_from(block);
         let end = Block::parse(&self.bytes).map(|parsed| parsed.end());
         self.end = end.ok_or_else(|| table.senseless(block))?;
         if self.direction == Direction::Backward {

@@ -310,6 +310,12 @@ impl Table {
         plain(stored).ok_or_else(|| self.senseless(number))
     }
 
+    /// The bytes of the file from where a block begins.
+    #[inline]
+    pub(crate) fn file_from(&self, block: usize) -> &[u8] {
+        &self.map[index(self.index.offsets[block])..]
+    }
+
     /// The error of a block that cannot be read though its checksum is right.
     pub(crate) fn senseless(&self, block: usize) -> Error {
         let what = "the block makes no sense, though its checksum matches";
