@@ -7,6 +7,7 @@ use anyhow::Result;
 use logladder::disk::crash::Tree;
 use logladder::disk::{Op, RecordingDisk};
 use logladder::{Engine, Stage, SyncPolicy};
+use logladder_contract::crash::show_op;
 use logladder_lab::crashes::is_late;
 
 /// The folder of the store.
@@ -94,7 +95,7 @@ struct Watch {
 impl Watch {
     fn note(&mut self, title: String) {
         let ops = self.disk.ops();
-        let deeds = ops[self.seen..].iter().map(|op| words(op, &ops)).collect();
+        let deeds = (self.seen..ops.len()).map(|index| words(&ops, index)).collect();
         self.seen = ops.len();
         let after = self.disk.tree();
         let before = std::mem::replace(&mut self.before, after.clone());
@@ -102,30 +103,12 @@ impl Watch {
     }
 }
 
-/// What the operation did, in words.
-pub(super) fn words(op: &Op, ops: &[Op]) -> String {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    // A file goes by the name that it was made with.
-    let file_name = |number: usize| {
-        let made = ops.iter().find_map(|op| match op {
-            Op::Create { path, file } if *file == number => Some(name(path)),
-            _ => None,
-        });
-        made.unwrap_or_else(|| format!("file {number}"))
-    };
-    match op {
-        Op::CreateDir(dir) => format!("make the folder {}", dir.display()),
-        Op::Create { path, .. } => format!("create {}", name(path)),
-        Op::Write { file, offset, bytes } => {
-            format!("write {} bytes at {offset} of {}   {}", bytes.len(), file_name(*file), preview(bytes))
-        }
-        Op::SetLen { file, len } => format!("set the length of {} to {len}", file_name(*file)),
-        Op::Sync { file } => format!("sync {}", file_name(*file)),
-        Op::FailedSync { file } => format!("sync {} fails", file_name(*file)),
-        Op::Rename { from, to } => format!("rename {} to {}", name(from), name(to)),
-        Op::Remove(path) => format!("remove {}", name(path)),
-        Op::SyncDir(dir) => format!("sync the folder {}", dir.display()),
-        _ => format!("{op:?}"),
+/// What the operation with this index did, in words, and the beginning of what it wrote.
+fn words(ops: &[Op], index: usize) -> String {
+    let words = show_op(ops, index);
+    match ops.get(index) {
+        Some(Op::Write { bytes, .. }) => format!("{words}   {}", preview(bytes)),
+        _ => words,
     }
 }
 

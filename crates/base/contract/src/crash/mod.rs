@@ -37,7 +37,7 @@ use promise::Write;
 pub(crate) use run::{DIR, Run, write};
 pub use script::{End, Script, Step};
 pub use scripts::scripts;
-pub(crate) use words::show_op;
+pub use words::show_op;
 
 /// How many crashes a store came through.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

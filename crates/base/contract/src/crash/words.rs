@@ -5,7 +5,8 @@ use std::path::Path;
 use logladder_disk::Op;
 
 /// The operation with this index, in a few words. A file goes by the name that it has then.
-pub(crate) fn show_op(ops: &[Op], index: usize) -> String {
+#[must_use]
+pub fn show_op(ops: &[Op], index: usize) -> String {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let file = |number: usize| {
         let mut named: Option<&Path> = None;
