@@ -193,7 +193,8 @@ impl fmt::Display for Error {
             }
             Self::Corrupt { path, offset, what } => write!(
                 f,
-                "{} is damaged at offset {offset}: {what}; no file was changed: restore it from a copy, or move it away",
+                "{} is damaged at offset {offset}: {what}; no file was changed: restore the store from a copy, or see what \
+                 `logladder check` says of it",
                 path.display()
             ),
             Self::ForeignStore { dir, expected, found } => write!(
@@ -334,7 +335,8 @@ mod tests {
         );
         assert_eq!(
             Error::corrupt(Path::new("a/b"), 7, "the checksum differs").to_string(),
-            "a/b is damaged at offset 7: the checksum differs; no file was changed: restore it from a copy, or move it away"
+            "a/b is damaged at offset 7: the checksum differs; no file was changed: restore the store from a copy, or see \
+             what `logladder check` says of it"
         );
         assert_eq!(
             Error::NoMember { key: b"artist/".to_vec() }.to_string(),
