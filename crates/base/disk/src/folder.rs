@@ -89,7 +89,7 @@ impl StoreFolder {
     ///
     /// # Errors
     ///
-    /// [`Error::ForeignStore`] if something is in it, and else as there.
+    /// [`Error::NotEmpty`] if something is in it, and else as there.
     pub fn open_for_copy(
         disk: Arc<dyn Disk>,
         dir: &Path,
@@ -100,8 +100,7 @@ impl StoreFolder {
         if disk.entry(dir)?.is_some_and(|entry| entry.is_dir)
             && let Some(there) = disk.list(dir)?.first()
         {
-            let found = format!("{}, and a backup needs an empty folder", there.name);
-            return Err(Error::ForeignStore { dir: dir.to_path_buf(), expected: stage, found });
+            return Err(Error::NotEmpty { dir: dir.to_path_buf(), found: there.name.clone() });
         }
         Self::open_unclaimed(disk, dir, stage, version, owns)
     }

@@ -17,7 +17,6 @@ pub struct Untouched {
     pub dir: PathBuf,
     /// What is in it, by name.
     pub entries: Vec<Entry>,
-    stage: &'static str,
     /// Whether a file of this name is the store's.
     owns: fn(&str) -> bool,
     _lock: Option<Lock>,
@@ -55,7 +54,7 @@ impl Untouched {
             }
         }
         let lock = if has_lock_file { lock(&*disk, &lock_path)? } else { None };
-        Ok(Self { disk, dir, entries, stage, owns, _lock: lock })
+        Ok(Self { disk, dir, entries, owns, _lock: lock })
     }
 
     /// The path of a file in it.
@@ -103,14 +102,13 @@ impl Untouched {
     ///
     /// # Errors
     ///
-    /// [`Error::ForeignStore`] if something is in it; [`Error::Unsupported`] if it lies in this one; or the system refused.
+    /// [`Error::NotEmpty`] if something is in it; [`Error::Unsupported`] if it lies in this one; or the system refused.
     pub fn check_target(&self, into: &Path) -> Result<()> {
         let into = self.disk.absolute(into)?;
         if self.disk.entry(&into)?.is_some_and(|entry| entry.is_dir)
             && let Some(there) = self.disk.list(&into)?.first()
         {
-            let found = format!("{}, and what is salvaged needs an empty folder", there.name);
-            return Err(Error::ForeignStore { dir: into, expected: self.stage, found });
+            return Err(Error::NotEmpty { dir: into, found: there.name.clone() });
         }
         if into.starts_with(&self.dir) {
             let what =

@@ -39,6 +39,14 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// Something is in the folder in which a copy of a store, or a new one from what is whole of it, was to be made. Nothing
+    /// was changed.
+    NotEmpty {
+        /// The folder.
+        dir: PathBuf,
+        /// The name of one thing that is in it.
+        found: String,
+    },
     /// A file was written by newer code, in a format that this code cannot read.
     UnsupportedVersion {
         /// The file.
@@ -200,6 +208,12 @@ impl fmt::Display for Error {
             Self::ForeignStore { dir, expected, found } => write!(
                 f,
                 "{} is not a {expected} store: it holds {found}; nothing was changed: name another folder",
+                dir.display()
+            ),
+            Self::NotEmpty { dir, found } => write!(
+                f,
+                "{} is not empty: it holds `{found}`, and what is to be made there needs a folder that is not there yet or is \
+                 empty; nothing was changed: name another, or move this one away",
                 dir.display()
             ),
             Self::UnsupportedVersion { path, found, supported } => write!(

@@ -73,7 +73,11 @@ impl Check {
                 );
                 Err(Refusal::Lacks(what).into())
             }
-            Some(into) => salvage(stage, arguments, into, out),
+            Some(into) => {
+                let what = "a store is made anew in a folder that is not there yet or is empty";
+                must_be_empty(into, &format!("{what}: name another, or move this one away"))?;
+                salvage(stage, arguments, into, out)
+            }
             None if stage.has_care() => check_files(stage, arguments, out),
             None => read_everything(stage, arguments, out),
         }

@@ -139,8 +139,14 @@ fn check_names_each_damaged_table_and_repair_makes_a_store_of_the_rest_and_leave
 
     // Never into a folder with something in it, nor into the store itself.
     let there = files_in(&mended);
-    for (into, why, code) in [("mended", "needs an empty folder", 3), ("store/new", "name another folder", 5)]
-    {
+    for (into, why, code) in [
+        (
+            "mended",
+            "mended is not empty; a store is made anew in a folder that is not there yet or is empty",
+            3,
+        ),
+        ("store/new", "name another folder", 5),
+    ] {
         let output = run(folder.path(), &["--dir", "store", "check", "--repair", into]);
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(code) && said.contains(why), "{into}: {said}");

@@ -38,8 +38,8 @@ use crate::{HashLog, Options};
 ///
 /// # Errors
 ///
-/// [`Error::Locked`] if the store is open; [`Error::ForeignStore`] if it is none, or `into` is not empty;
-/// [`Error::Unsupported`] if `into` lies in `dir`; [`Error::UnsupportedVersion`]; or the disk failed.
+/// [`Error::Locked`] if the store is open; [`Error::ForeignStore`] if it is none; [`Error::NotEmpty`] if
+/// `into` is not; [`Error::Unsupported`] if `into` lies in `dir`; [`Error::UnsupportedVersion`]; or the disk failed.
 ///
 /// ```
 /// # use logladder_engine::{Engine, Open};

@@ -26,8 +26,8 @@ use crate::{Options, SortedLog, Work};
 ///
 /// # Errors
 ///
-/// [`Error::Locked`] if the store is open; [`Error::ForeignStore`] if it is none, or `into` is not empty;
-/// [`Error::Unsupported`] if `into` lies in `dir`; [`Error::UnsupportedVersion`]; or the disk failed.
+/// [`Error::Locked`] if the store is open; [`Error::ForeignStore`] if it is none; [`Error::NotEmpty`] if
+/// `into` is not; [`Error::Unsupported`] if `into` lies in `dir`; [`Error::UnsupportedVersion`]; or the disk failed.
 ///
 /// ```
 /// # use logladder_sorted_log::{Engine, Open, Options, SortedLog, salvage};
@@ -46,6 +46,7 @@ use crate::{Options, SortedLog, Work};
 ///
 /// [`Error::Locked`]: logladder_engine::Error::Locked
 /// [`Error::ForeignStore`]: logladder_engine::Error::ForeignStore
+/// [`Error::NotEmpty`]: logladder_engine::Error::NotEmpty
 /// [`Error::Unsupported`]: logladder_engine::Error::Unsupported
 /// [`Error::UnsupportedVersion`]: logladder_engine::Error::UnsupportedVersion
 pub fn salvage(dir: &Path, into: &Path) -> Result<Salvaged> {

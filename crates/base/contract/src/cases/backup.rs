@@ -185,7 +185,7 @@ pub(crate) fn a_folder_that_is_not_empty_takes_no_copy(bench: &Bench) {
     for dir in [&strangers, &other, &bench.dir()] {
         let mut before = bench.files_of(dir);
         let error = refusal(&store, dir);
-        assert!(matches!(error, Error::ForeignStore { .. }), "{}: {error}", dir.display());
+        assert!(matches!(error, Error::NotEmpty { .. }), "{}: {error}", dir.display());
         assert!(error.to_string().contains(&dir.display().to_string()), "the message names it: {error}");
         let after = bench.files_of(dir);
         if *dir == bench.dir() {

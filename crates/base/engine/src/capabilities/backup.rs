@@ -20,7 +20,7 @@ pub trait Backup {
     ///
     /// # Errors
     ///
-    /// [`ForeignStore`](crate::Error::ForeignStore) if `dir` is not empty, which changes nothing in it;
+    /// [`NotEmpty`](crate::Error::NotEmpty) if `dir` is not empty, which changes nothing in it;
     /// [`Io`](crate::Error::Io) if the disk failed: then `dir` is as after a crash.
     fn backup(&self, dir: &Path) -> Result<()>;
 }

@@ -174,11 +174,11 @@ fn an_open_store_and_a_folder_of_something_else_are_refused() {
             &mut |_| (),
         )
     };
-    assert!(matches!(into(DIR), Err(Error::ForeignStore { .. })));
+    assert!(matches!(into(DIR), Err(Error::NotEmpty { .. })));
     assert!(matches!(into("/store/new"), Err(Error::Unsupported { .. })));
     let before = old_files(&disk);
     close(open_at(&disk, NEW, options()));
-    assert!(matches!(into(NEW), Err(Error::ForeignStore { .. })), "it is not empty");
+    assert!(matches!(into(NEW), Err(Error::NotEmpty { .. })));
     assert_eq!(old_files(&disk), before);
 }
 

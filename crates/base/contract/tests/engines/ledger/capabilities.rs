@@ -285,12 +285,7 @@ impl Backup for Ledger {
             Some(_) => {
                 let entries = disk.list(dir)?;
                 if let Some(entry) = entries.first().filter(|_| !self.is(Flaw::CopiesIntoFullFolders)) {
-                    let found = format!("`{}`, and a copy needs an empty folder", entry.name);
-                    return Err(Error::ForeignStore {
-                        dir: dir.to_path_buf(),
-                        expected: "new ledger",
-                        found,
-                    });
+                    return Err(Error::NotEmpty { dir: dir.to_path_buf(), found: entry.name.clone() });
                 }
             }
             None => disk.create_dir(dir)?,
