@@ -105,6 +105,7 @@ fn a_wrong_collection_is_noticed() {
 #[test]
 fn a_bad_copy_is_noticed() {
     fails_case(Flaw::CopiesIntoFullFolders, "a_folder_that_is_not_empty_takes_no_copy");
+    fails_case(Flaw::CopiesIntoItself, "a_folder_in_that_of_the_store_takes_no_copy");
     fails_case(Flaw::CopiesWithoutTheNewest, "a_copy_holds_everything_that_was_acknowledged");
     fails_case(Flaw::CopiesKeyByKey, "a_copy_made_during_writes_is_of_one_moment");
 }

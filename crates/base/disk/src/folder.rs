@@ -85,24 +85,31 @@ impl StoreFolder {
         Ok(Self { disk, dir, line, temporaries, lock })
     }
 
-    /// As [`open_unclaimed`](Self::open_unclaimed), for a copy of a store: of a folder that is not there or holds nothing.
+    /// As [`open_unclaimed`](Self::open_unclaimed), for a copy of the store in this folder: of one that is not there or holds
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::NotEmpty`] if something is in it, and else as there.
+    /// As [`check_copy_target`](Self::check_copy_target), and else as there.
     pub fn open_for_copy(
-        disk: Arc<dyn Disk>,
+        &self,
         dir: &Path,
         stage: &'static str,
         version: u32,
         owns: impl Fn(&str) -> bool,
     ) -> Result<Self> {
-        if disk.entry(dir)?.is_some_and(|entry| entry.is_dir)
-            && let Some(there) = disk.list(dir)?.first()
-        {
-            return Err(Error::NotEmpty { dir: dir.to_path_buf(), found: there.name.clone() });
-        }
-        Self::open_unclaimed(disk, dir, stage, version, owns)
+        self.check_copy_target(dir)?;
+        Self::open_unclaimed(Arc::clone(&self.disk), dir, stage, version, owns)
+    }
+
+    /// That a copy of the store in this folder can be made in the folder `dir`. [`open_for_copy`](Self::open_for_copy) asks
+    /// this; a stage that has something to write before that asks it first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotEmpty`] if something is in it; [`Error::Unsupported`] if it lies in this one; or the system refused.
+    pub fn check_copy_target(&self, dir: &Path) -> Result<()> {
+        check_target(&*self.disk, &self.dir, dir, "the copy would lie in the folder of the store itself")
     }
 
     /// Makes the folder the stage's, unless it is already, and removes what interrupted writes left. To be
@@ -235,6 +242,24 @@ fn is_own(name: &str, owns: &impl Fn(&str) -> bool) -> bool {
 
 fn is_temporary(entry: &Entry, owns: &impl Fn(&str) -> bool) -> bool {
     entry.name.ends_with(TEMPORARY_SUFFIX) && is_own(&entry.name, owns)
+}
+
+/// That `into` has room for a new store which is made of the one in the folder `store`: nothing is in it, and it does not lie
+/// in that one, however it is called. There, the two would be moved, removed and copied as one.
+///
+/// # Errors
+///
+/// [`Error::NotEmpty`]; [`Error::Unsupported`], with `within` for the reason; or the system refused.
+pub(crate) fn check_target(disk: &dyn Disk, store: &Path, into: &Path, within: &str) -> Result<()> {
+    if disk.entry(into)?.is_some_and(|entry| entry.is_dir)
+        && let Some(there) = disk.list(into)?.first()
+    {
+        return Err(Error::NotEmpty { dir: into.to_path_buf(), found: there.name.clone() });
+    }
+    if disk.resolved(into)?.starts_with(disk.resolved(store)?) {
+        return Err(Error::Unsupported { what: format!("{within}: name another folder") });
+    }
+    Ok(())
 }
 
 /// The refusal of a folder that has the name of a file of the store.

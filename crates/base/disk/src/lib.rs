@@ -79,6 +79,16 @@ pub trait Disk: Send + Sync + Debug {
         Ok(path.to_path_buf())
     }
 
+    /// The same path from the root on, and by way of no link and no `..`, as far as there is anything: what it has in common
+    /// with another is a folder that both lie in. A disk that has neither gives it back as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`absolute`](Self::absolute), or the system refused to look.
+    fn resolved(&self, path: &Path) -> Result<PathBuf> {
+        self.absolute(path)
+    }
+
     /// Makes one folder. One that is there already is fine.
     ///
     /// # Errors

@@ -32,6 +32,27 @@ impl Disk for RealDisk {
         std::path::absolute(path).map_err(|source| Error::io("find", path, source))
     }
 
+    fn resolved(&self, path: &Path) -> Result<PathBuf> {
+        let whole = self.absolute(path)?;
+        // The names at its end that nothing stands under yet, the last one first.
+        let (mut there, mut new) = (whole.as_path(), Vec::new());
+        loop {
+            match fs::canonicalize(there) {
+                Ok(found) => return Ok(new.iter().rev().fold(found, |path, name| path.join(name))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Error::io("find", there, source)),
+            }
+            match (there.parent(), there.file_name()) {
+                (Some(above), Some(name)) => {
+                    new.push(name);
+                    there = above;
+                }
+                // A `..` behind a folder that is not there leads nowhere.
+                _ => return Ok(whole),
+            }
+        }
+    }
+
     fn create_dir(&self, dir: &Path) -> Result<()> {
         match fs::create_dir(dir) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),

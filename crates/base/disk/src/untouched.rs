@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use logladder_engine::{Error, Problem, Result, Severity};
 
-use crate::folder::claim;
+use crate::folder::{check_target, claim};
 use crate::{Disk, Entry, LOCK_FILE, Lock, TEMPORARY_SUFFIX, TORN_INFIX};
 
 /// A folder that nobody has open. No file in it is changed, and none is added.
@@ -104,18 +104,8 @@ impl Untouched {
     ///
     /// [`Error::NotEmpty`] if something is in it; [`Error::Unsupported`] if it lies in this one; or the system refused.
     pub fn check_target(&self, into: &Path) -> Result<()> {
-        let into = self.disk.absolute(into)?;
-        if self.disk.entry(&into)?.is_some_and(|entry| entry.is_dir)
-            && let Some(there) = self.disk.list(&into)?.first()
-        {
-            return Err(Error::NotEmpty { dir: into, found: there.name.clone() });
-        }
-        if into.starts_with(&self.dir) {
-            let what =
-                "what is salvaged would lie in the folder of the old store: name another folder".into();
-            return Err(Error::Unsupported { what });
-        }
-        Ok(())
+        let within = "what is salvaged would lie in the folder of the old store";
+        check_target(&*self.disk, &self.dir, into, within)
     }
 }
 

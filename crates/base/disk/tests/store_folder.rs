@@ -261,3 +261,34 @@ fn a_long_tail_of_zeros_is_cut_and_reported_and_takes_little_space() {
     assert_eq!(std::fs::metadata(&repair.kept).unwrap().len(), 256 * 1024);
     assert_eq!(std::fs::read(&log).unwrap(), b"good|");
 }
+
+/// Where a copy would lie is looked at, and not how that place is called.
+#[test]
+fn a_copy_is_refused_in_the_folder_of_its_store_however_that_is_called() {
+    let above = tempfile::tempdir().unwrap();
+    let dir = above.path().join("store");
+    let folder =
+        StoreFolder::open(RealDisk::shared(), &dir, "scan-log", 2, |name| name == "store.json").unwrap();
+    for name in ["other", "store/sub"] {
+        std::fs::create_dir(above.path().join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink(dir.join("sub"), above.path().join("into the store")).unwrap();
+    std::os::unix::fs::symlink(above.path().join("other"), dir.join("out of the store")).unwrap();
+    for inside in [
+        "store/new",
+        "store/sub",
+        "other/../store/new",
+        "into the store",
+        "into the store/new/er",
+        "store/../store/new",
+    ] {
+        let error = folder.check_copy_target(&above.path().join(inside)).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{inside}: {error}");
+        assert!(!above.path().join("store/new").exists() && !dir.join("sub/new").exists(), "{inside}");
+    }
+    for outside in ["new", "store of another name", "store/../new", "store/out of the store/new", "other"] {
+        folder.check_copy_target(&above.path().join(outside)).unwrap();
+    }
+    // One that is named from the working directory on, and lies elsewhere.
+    folder.check_copy_target(Path::new("new")).unwrap();
+}

@@ -1,9 +1,7 @@
 //! A copy of a store in use: a base in another folder, of one moment.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use logladder_disk::StoreFolder;
 use logladder_engine::Result;
 
 use crate::engine::{FORMAT_VERSION, STAGE};
@@ -20,7 +18,7 @@ impl Store {
     pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
         let disk = self.folder.disk();
         let owns = |name: &str| FileKind::of(name).is_some();
-        let target = StoreFolder::open_for_copy(Arc::clone(disk), dir, STAGE, FORMAT_VERSION, owns)?;
+        let target = self.folder.open_for_copy(dir, STAGE, FORMAT_VERSION, owns)?;
         // Not by way of a temporary file: whatever a crash leaves of this one is refused.
         let unfinished = disk.create(&target.path(MANIFEST))?;
         unfinished.append(UNFINISHED_COPY)?;

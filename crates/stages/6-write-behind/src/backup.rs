@@ -1,9 +1,7 @@
 //! A copy of a store in use.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use logladder_disk::StoreFolder;
 use logladder_disk::names::file_name;
 use logladder_engine::Result;
 
@@ -18,7 +16,7 @@ impl Store {
     /// to nobody, and is refused.
     pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
         let disk = self.folder.disk();
-        let target = StoreFolder::open_for_copy(Arc::clone(disk), dir, STAGE, FORMAT_VERSION, |_| false)?;
+        let target = self.folder.open_for_copy(dir, STAGE, FORMAT_VERSION, |_| false)?;
         for (collection, contents) in self.memory.snapshot()? {
             if contents.is_empty() {
                 continue;

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, StoreFolder};
+use logladder_disk::Disk;
 use logladder_engine::{Error, Result};
 
 use crate::engine::STAGE;
@@ -26,13 +26,15 @@ impl Store {
     pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
         // What is listed stays while this runs.
         let _no_compaction = self.compaction.lock().map_err(|_| Error::panicked())?;
+        // Before a segment is sealed for a copy that cannot be made there.
+        self.folder.check_copy_target(dir)?;
         self.seal()?;
         self.folder.check_in_place()?;
         let mut manifest = self.list()?.clone();
         manifest.tail.clear();
         let disk = Arc::clone(self.folder.disk());
         let owns = |name: &str| FileKind::of(name).is_some();
-        let target = StoreFolder::open_for_copy(Arc::clone(&disk), dir, STAGE, FORMAT_VERSION.into(), owns)?;
+        let target = self.folder.open_for_copy(dir, STAGE, FORMAT_VERSION.into(), owns)?;
         // Not by way of a temporary file: whatever a crash leaves of this one is refused.
         let unfinished = disk.create(&target.path(MANIFEST))?;
         unfinished.append(UNFINISHED_COPY)?;

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, StoreFolder, replace};
+use logladder_disk::{Disk, replace};
 use logladder_engine::{Error, Result, SyncPolicy};
 
 use crate::engine::STAGE;
@@ -20,7 +20,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Something is in it; or the disk failed.
+    /// Something is in it, or it lies in the folder of the store; or the disk failed.
     pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
         // What is listed stays while this runs.
         let _no_compaction = self.compaction.lock().map_err(|_| Error::panicked())?;
@@ -28,7 +28,7 @@ impl Store {
         self.folder.check_in_place()?;
         let disk = Arc::clone(self.folder.disk());
         let owns = |name: &str| FileKind::of(name).is_some();
-        let target = StoreFolder::open_for_copy(Arc::clone(&disk), dir, STAGE, FORMAT_VERSION, owns)?;
+        let target = self.folder.open_for_copy(dir, STAGE, FORMAT_VERSION, owns)?;
         self.flush_all()?;
         self.folder.check_in_place()?;
         let _no_flush = self.flushing.lock().map_err(|_| Error::panicked())?;

@@ -202,6 +202,27 @@ pub(crate) fn a_folder_that_is_not_empty_takes_no_copy(bench: &Bench) {
     holds_the_twenty(&bench.open_at(&copy(bench)));
 }
 
+pub(crate) fn a_folder_in_that_of_the_store_takes_no_copy(bench: &Bench) {
+    let store = store_of_twenty(bench);
+    // So that no thread of the engine writes to a file of its own.
+    store.sync();
+    let mut before = bench.files();
+    for dir in [bench.path("copy"), bench.path("below").join("copy")] {
+        let error = refusal(&store, &dir);
+        assert!(matches!(error, Error::Unsupported { .. }), "{}: {error}", dir.display());
+        assert!(error.to_string().contains("folder of the store"), "{}: {error}", dir.display());
+    }
+    let is_there = |name| bench.disk().entry(&bench.path(name)).is_ok_and(|entry| entry.is_some());
+    assert!(!is_there("copy") && !is_there("below"), "a folder was made in that of the store");
+    let after = bench.files();
+    // A thread of the store may only now remove what a compaction has replaced. Nothing may be new, or changed.
+    before.retain(|name, _| after.contains_key(name));
+    assert_eq!(after, before, "the store is left as it is");
+    // It was the caller's mistake: the store goes on, and makes a copy elsewhere.
+    store.backup(&copy(bench));
+    both_hold_the_twenty(bench, store, bench.open_at(&copy(bench)));
+}
+
 pub(crate) fn a_file_takes_no_copy(bench: &Bench) {
     let store = store_of_twenty(bench);
     bench.put(&copy(bench), b"precious");

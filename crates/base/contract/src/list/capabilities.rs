@@ -261,6 +261,8 @@ macro_rules! __and_every_case_of_a_capability {
                 "A copy can be copied, and a store copied twice.";
             backup::a_folder_that_is_not_empty_takes_no_copy [Backup]
                 "A folder that is not empty is refused, and left as it was.";
+            backup::a_folder_in_that_of_the_store_takes_no_copy [Backup]
+                "A folder inside the store's own is refused, and not made.";
             backup::a_file_takes_no_copy [Backup]
                 "A path that is a file is refused by name, and the file is left as it was.";
             backup::ends_and_history_are_copied [Backup]

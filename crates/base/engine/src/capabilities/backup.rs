@@ -20,7 +20,7 @@ pub trait Backup {
     ///
     /// # Errors
     ///
-    /// [`NotEmpty`](crate::Error::NotEmpty) if `dir` is not empty, which changes nothing in it;
-    /// [`Io`](crate::Error::Io) if the disk failed: then `dir` is as after a crash.
+    /// [`NotEmpty`](crate::Error::NotEmpty) if `dir` is not empty, and [`Unsupported`](crate::Error::Unsupported) if it
+    /// lies in the folder of the store: neither changes anything; [`Io`](crate::Error::Io) if the disk failed: then `dir` is as after a crash.
     fn backup(&self, dir: &Path) -> Result<()>;
 }

@@ -27,6 +27,10 @@ impl Disk for TurnTakingDisk {
         self.0.absolute(path)
     }
 
+    fn resolved(&self, path: &Path) -> Result<PathBuf> {
+        self.0.resolved(path)
+    }
+
     fn create_dir(&self, dir: &Path) -> Result<()> {
         among_others(|| self.0.create_dir(dir))
     }

@@ -288,6 +288,10 @@ impl Backup for Ledger {
                     return Err(Error::NotEmpty { dir: dir.to_path_buf(), found: entry.name.clone() });
                 }
             }
+            None if dir.starts_with(self.folder.dir()) && !self.is(Flaw::CopiesIntoItself) => {
+                let what = "the copy would lie in the folder of the store itself: name another folder".into();
+                return Err(Error::Unsupported { what });
+            }
             None => disk.create_dir(dir)?,
         }
         let bytes = self.bytes_to_copy()?;

@@ -73,6 +73,8 @@ pub(crate) enum Flaw {
 
     /// A copy is made whatever is in the folder.
     CopiesIntoFullFolders,
+    /// A copy is made in the folder of the store itself as well.
+    CopiesIntoItself,
     /// A copy lacks the newest write.
     CopiesWithoutTheNewest,
     /// A copy is made key by key, while others write.
