@@ -28,7 +28,7 @@ characters, as b"\x00\xff\n".
 
 Exit codes:
   0  done
-  1  the key has no value; or `check` found damage
+  1  the key has no value; or `check` found damage, with `--repair` too
   2  the command line could not be understood
   3  the store could not be opened, read or written
   4  the input cannot be read, or a line of it is bad

@@ -54,7 +54,8 @@ pub(crate) fn in_words(gained: &Compacted) -> String {
 /// What `logladder check` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Make a new store in this folder, which must be empty, from everything that is whole (hash-log, sorted-log)
+    /// Make a new store in this folder, which must be empty, from everything that is whole (hash-log, sorted-log); the exit
+    /// code says, as without it, whether there was damage
     #[arg(long, value_name = "FOLDER")]
     repair: Option<PathBuf>,
 }
@@ -130,15 +131,25 @@ fn salvage(stage: &Stage, arguments: &StoreArguments, into: &Path, out: &mut dyn
         store::salvage(stage, arguments.versions, &arguments.dir, into, &mut tell)
     })?;
     bar.finish_and_clear();
-    print_problems(&salvaged.problems, arguments, out)?;
+    let Salvaged { records, keys, problems, .. } = salvaged;
+    print_problems(&problems, arguments, out)?;
+    // As a check says it.
+    let was_healthy = problems.iter().all(|problem| problem.severity < Severity::Unfinished);
+    let damaged = problems.iter().filter(|problem| problem.severity == Severity::Damage).count();
     if arguments.json {
-        let Salvaged { records, keys, .. } = salvaged;
-        writeln!(out, r#"{{"records":{records},"keys":{keys}}}"#)?;
-        return Ok(Answer::Yes);
+        writeln!(
+            out,
+            r#"{{"healthy":{was_healthy},"damaged":{damaged},"records":{records},"keys":{keys}}}"#
+        )?;
+    } else {
+        let missing = match damaged {
+            0 => String::new(),
+            places => format!("; missing is what stood only in damaged places ({places}, named above)"),
+        };
+        let (records, keys) = (count(records), count(keys));
+        writeln!(out, "{records} records done again, {keys} keys in {}{missing}", into.display())?;
     }
-    let (records, keys) = (count(salvaged.records), count(salvaged.keys));
-    writeln!(out, "{records} records done again, {keys} keys in {}", into.display())?;
-    Ok(Answer::Yes)
+    Ok(if was_healthy { Answer::Yes } else { Answer::No })
 }
 
 /// A line each.

@@ -124,10 +124,10 @@ fn a_line_of_json_for_each_thing_is_json() {
     let mut bytes = std::fs::read(&manifest).unwrap();
     bytes[0] ^= 1;
     std::fs::write(&manifest, bytes).unwrap();
-    for (words, code) in [(&["check"][..], 1), (&["check", "--repair", "mended"], 0)] {
+    for words in [&["check"][..], &["check", "--repair", "mended"]] {
         let all: Vec<&str> = ["--json", "--dir", "hash-log"].iter().chain(words).copied().collect();
         let output = run(folder.path(), &all);
-        assert_eq!(output.status.code(), Some(code), "{words:?}");
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
         let lines = String::from_utf8(output.stdout).unwrap();
         let lines: Vec<serde_json::Value> =
             lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -128,14 +128,20 @@ fn check_names_each_damaged_table_and_repair_makes_a_store_of_the_rest_and_leave
     let advice = String::from_utf8(output.stderr).unwrap();
     assert!(advice.contains("check --repair FOLDER"), "{advice}");
 
-    let said = done(folder.path(), &["--dir", "store", "check", "--repair", "mended"]);
+    let output = run(folder.path(), &["--dir", "store", "check", "--repair", "mended"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "there was damage: {said}");
     assert!(tables.iter().all(|table| said.contains(&table.file_name)), "{said}");
-    assert!(said.lines().last().unwrap().ends_with(" keys in mended"), "{said}");
+    let last = said.lines().last().unwrap();
+    assert!(last.contains(" keys in mended; missing is what stood only in damaged places"), "{said}");
     assert!(files_in(&store) == before, "the old store has changed");
     let kept = done(folder.path(), &["--dir", "mended", "scan", "--keys"]);
     let kept: Vec<&str> = kept.lines().collect();
     assert!(!kept.is_empty() && kept.len() < 60, "{kept:?}");
     assert!(done(folder.path(), &["--dir", "mended", "check"]).ends_with("healthy\n"));
+    // Of a whole store nothing is missing, and the exit code says so.
+    let said = done(folder.path(), &["--dir", "mended", "check", "--repair", "again"]);
+    assert!(said.ends_with(" keys in again\n"), "{said}");
 
     // Never into a folder with something in it, nor into the store itself.
     let there = files_in(&mended);
