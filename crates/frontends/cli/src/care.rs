@@ -88,7 +88,7 @@ impl Check {
 /// Reads every byte, without opening the store.
 fn check_files(stage: &Stage, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
     let bar = ProgressBar::new(0);
-    let report = arguments.wait_for(|| {
+    let report = arguments.wait_for_store(|| {
         let mut tell = |progress: Progress<'_>| show(&bar, &progress);
         stage
             .check(RealDisk::shared(), &arguments.dir, &mut tell)
@@ -126,7 +126,7 @@ fn check_files(stage: &Stage, arguments: &StoreArguments, out: &mut dyn Write) -
 
 fn salvage(stage: &Stage, arguments: &StoreArguments, into: &Path, out: &mut dyn Write) -> Result<Answer> {
     let bar = ProgressBar::new(0);
-    let salvaged = arguments.wait_for(|| {
+    let salvaged = arguments.wait_for_store(|| {
         let mut tell = |progress: Progress<'_>| show(&bar, &progress);
         store::salvage(stage, arguments.versions, &arguments.dir, into, &mut tell)
     })?;

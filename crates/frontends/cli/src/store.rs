@@ -117,7 +117,7 @@ impl StoreArguments {
             return self.open_in_the_cluster();
         }
         let stage = self.stage_to_open()?;
-        let engine = self.wait_for(|| open_stage(stage, RealDisk::shared(), &self.dir, manner))?;
+        let engine = self.wait_for_store(|| open_stage(stage, RealDisk::shared(), &self.dir, manner))?;
         for repair in engine.repairs() {
             News::Repaired(repair.to_string()).remark();
         }
@@ -135,7 +135,7 @@ impl StoreArguments {
         }
         let (stage, manner) = (self.stage_to_open()?, self.manner());
         let mut replayed = None;
-        let engine: Box<dyn Engine> = self.wait_for(|| {
+        let engine: Box<dyn Engine> = self.wait_for_store(|| {
             if stage.name != REPLAYING_STAGE {
                 return open_stage(stage, RealDisk::shared(), &self.dir, manner);
             }
@@ -150,6 +150,22 @@ impl StoreArguments {
             say(News::Replayed(replayed));
         }
         Ok(engine)
+    }
+
+    /// As [`wait_for`](Self::wait_for), of a store of the [`stage`](Self::stage): who named none is told which was taken when
+    /// the folder turns out to be another's.
+    ///
+    /// # Errors
+    ///
+    /// Those of `open`.
+    pub(crate) fn wait_for_store<T>(&self, open: impl FnMut() -> logladder::Result<T>) -> Result<T> {
+        self.wait_for(open).map_err(|error| match error.downcast_ref() {
+            Some(&Error::ForeignStore { expected, .. }) if self.stage.is_none() => error.context(format!(
+                "no --stage was given and no {LOCK_FILE} file names one, so {expected} was taken: say --stage if the store \
+                 is another's"
+            )),
+            _ => error,
+        })
     }
 
     /// Does `open` again for as long as another process has the store open, and the user wants to wait.

@@ -251,3 +251,25 @@ fn stats_say_of_a_stage_whose_writers_may_have_to_wait_how_often_they_did() {
         assert!(stats.contains("hash-log") && !stats.contains("stall"), "{stats}");
     }
 }
+
+#[test]
+fn who_named_no_stage_is_told_which_was_taken_for_a_folder_that_says_none() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path());
+    std::fs::remove_file(folder.path().join("LOGLADDER")).unwrap();
+    let before = files_in(folder.path());
+    for words in [&["get", "user/01"][..], &["set", "user/01", "new"], &["repl"]] {
+        let output = run(folder.path(), &[&["--dir", "."][..], words].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{words:?}: {said}");
+        let taken =
+            "no --stage was given and no LOGLADDER file names one, so hash-log was taken: say --stage";
+        assert!(said.contains(taken) && said.contains("is not a hash-log store"), "{words:?}: {said}");
+    }
+    // Who named it is told of the folder only, and who names the right one has the store.
+    let output = run(folder.path(), &["--dir", ".", "--stage", "hash-log", "get", "user/01"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("is not a hash-log store") && !said.contains("--stage"), "{said}");
+    assert!(files_in(folder.path()) == before, "a refusal has changed something");
+    done(folder.path(), &["--dir", ".", "--stage", "sorted-log", "get", "user/01"]);
+}
