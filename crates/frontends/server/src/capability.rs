@@ -42,11 +42,15 @@ impl Capability {
         }
     }
 
-    fn in_words(self) -> &'static str {
+    /// What the stage of this name says for itself, without it.
+    fn in_words(self, stage: &str) -> &'static str {
         match self {
             Self::Iterate => "cannot list its keys",
             Self::Atomic => "can neither write several keys as one nor compare before it writes",
-            Self::History => "keeps no earlier versions as it was opened",
+            Self::History if HISTORY_IF_ASKED.contains(&stage) => {
+                "keeps no earlier versions as it was opened"
+            }
+            Self::History => "keeps no earlier versions",
             Self::Changes => "keeps no log of changes that can be followed",
             Self::Compact => "has nothing to compact",
             Self::Expire => "has no values that end by themselves",
@@ -57,7 +61,7 @@ impl Capability {
 
     /// The answer of a stage without it.
     pub(crate) fn lacking(self, engine: &dyn Engine) -> Refusal {
-        let why = format!("the stage {} {}", engine.name(), self.in_words());
+        let why = format!("the stage {} {}", engine.name(), self.in_words(engine.name()));
         let mut refusal = Refusal::new(StatusCode::NOT_IMPLEMENTED, why);
         let having = samples().iter().filter(|sample| sample.has.contains(&self));
         refusal.problem.stages = Some(having.map(|sample| sample.stage).collect());

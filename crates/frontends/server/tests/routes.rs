@@ -268,9 +268,18 @@ fn what_a_stage_lacks_is_refused_with_the_stages_that_have_it() {
         );
         assert!(!answer.text().contains("\"file-per-key\""), "{answer:?}");
     }
-    // Neither was opened to keep versions, and both could be.
+    // Neither was opened to keep versions, and both could be. The others keep none however they are opened.
     let answer = server.get("/v1/keys/a/history");
     assert!(answer.text().contains("\"replay-log\"") && answer.text().contains("\"hash-log\""), "{answer:?}");
+    for (name, could) in
+        [("file-per-key", false), ("sorted-log", false), ("replay-log", true), ("hash-log", true)]
+    {
+        let answer = stage(name).get("/v1/keys/a/history");
+        let said = answer.error();
+        assert_eq!(answer.status, 501, "{name}: {said}");
+        assert!(said.contains("keeps no earlier versions"), "{name}: {said}");
+        assert_eq!(said.contains("as it was opened"), could, "{name}: {said}");
+    }
     let answer = server.send("PUT", "/v1/keys/a", &[("if-none-match", "*")], b"v");
     assert_eq!(answer.status, 501);
     assert_eq!(server.get("/v1/keys/a").status, 404);
