@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use logladder::disk::RecordingDisk;
-use logladder::{Stage, SyncPolicy};
+use logladder::Stage;
 use logladder_bench::figures::count;
 use logladder_bench::tables::Look;
 use logladder_bench::{Report, Sheet};
@@ -16,7 +14,6 @@ use serde::Serialize;
 use super::code::{self, Lines};
 use super::cost::{self, Cost};
 use super::figures;
-use super::lesson::STORE;
 use crate::style::{BAD, GOOD, HEADING, QUIET};
 
 /// Two stages side by side.
@@ -71,7 +68,7 @@ fn folder_of(stage: &Stage) -> Result<PathBuf> {
 }
 
 fn capabilities(stage: &Stage) -> Result<Vec<&'static str>> {
-    let engine = stage.open_on(Arc::new(RecordingDisk::new()), Path::new(STORE), SyncPolicy::Always)?;
+    let engine = stage.open_to_ask()?;
     let has = |capability: &Capability| capability.is_of(&*engine);
     let names = Capability::ALL.into_iter().filter(has).map(words).collect();
     engine.close()?;

@@ -16,7 +16,7 @@ use crate::arguments::StoreArguments;
 use crate::bytes::{as_json_text, count};
 use crate::keys::{Listing, for_each_entry};
 use crate::outcome::{Answer, Refusal};
-use crate::{remark, store};
+use crate::{capability, remark, store};
 
 /// What `logladder compact` takes.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ impl Compact {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
         let Self {} = self;
         let engine = arguments.open_to_change()?;
-        let gained = store::compact(&*engine)?.compact()?;
+        let gained = capability::compact(&*engine)?.compact()?;
         engine.close()?;
         let (removed, written) = (gained.files_removed, gained.files_written);
         if arguments.json {
@@ -215,7 +215,7 @@ impl Backup {
         let what = "a copy is made in a folder that is not there yet or is empty";
         must_be_empty(&self.into, &format!("{what}: name another, or move this one away"))?;
         let engine = arguments.open()?;
-        store::backup(&*engine)?.backup(&self.into)?;
+        capability::backup(&*engine)?.backup(&self.into)?;
         engine.close()?;
         remark(&format!("backed up into {}", self.into.display()));
         Ok(Answer::Yes)
@@ -241,7 +241,7 @@ impl Restore {
         if let Some(iterate) = engine.as_iterate() {
             iterate.for_each(&mut |_, _| ControlFlow::Continue(()))?;
         }
-        store::backup(&*engine)?.backup(&arguments.dir)?;
+        capability::backup(&*engine)?.backup(&arguments.dir)?;
         engine.close()?;
         remark(&format!("restored into {}", arguments.dir.display()));
         Ok(Answer::Yes)

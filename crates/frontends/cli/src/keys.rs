@@ -14,7 +14,7 @@ pub(crate) use self::listing::{Listing, for_each_entry};
 use crate::arguments::StoreArguments;
 use crate::bytes::{Typed, as_json, count, shown, shown_as_text};
 use crate::outcome::{Answer, Refusal};
-use crate::{bytes, remark, store};
+use crate::{bytes, capability, remark};
 
 /// What `logladder get` takes.
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ impl Get {
         let Typed(key) = &self.key;
         let value = match self.at {
             None => engine.get(key)?,
-            Some(version) => store::history(&*engine)?.get_at(key, version)?.flatten(),
+            Some(version) => capability::history(&*engine)?.get_at(key, version)?.flatten(),
         };
         engine.close()?;
         match &value {
@@ -72,7 +72,7 @@ impl Set {
             Some(ttl) => {
                 let end = SystemTime::now().checked_add(ttl);
                 let end = end.ok_or_else(|| Refusal::Usage("that is too long to come".to_owned()))?;
-                store::expire(&*engine)?.set_until(key, &value, end)?;
+                capability::expire(&*engine)?.set_until(key, &value, end)?;
             }
         }
         engine.close()?;
@@ -238,7 +238,7 @@ pub(crate) fn for_each_version(
     visit: &mut VisitNumbered<'_>,
 ) -> Result<bool> {
     let (mut outcome, mut is_known) = (Ok(()), false);
-    store::history(engine)?.versions(key, &mut |version| {
+    capability::history(engine)?.versions(key, &mut |version| {
         is_known = true;
         outcome = visit(version.number, version.value);
         if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -254,7 +254,7 @@ impl Stages {
     pub(crate) fn run(&self, arguments: &StoreArguments, out: &mut dyn Write) -> Result<Answer> {
         let Self {} = self;
         for stage in STAGES {
-            let able = store::CAPABILITIES.iter().filter(|capability| capability.is_of(stage));
+            let able = capability::CAPABILITIES.iter().filter(|capability| capability.is_of(stage));
             let able: Vec<&str> = able.map(|capability| capability.name).collect();
             if arguments.json {
                 let able = able.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(",");

@@ -12,6 +12,7 @@
 mod arguments;
 mod bench;
 mod bytes;
+mod capability;
 mod care;
 mod cluster;
 mod inspect;

@@ -21,10 +21,11 @@ use self::completion::Completion;
 use self::words::{Deed, parse};
 use crate::arguments::StoreArguments;
 use crate::bytes::{Typed, as_json, count, counted, shown};
+use crate::capability;
 use crate::care::in_words;
 use crate::keys::{DELETED, Listing, for_each_entry, for_each_version, print_stats};
 use crate::outcome::{Answer, Refusal, is_broken_pipe};
-use crate::store::{self, News};
+use crate::store::News;
 
 const PROMPT: &str = "> ";
 /// How many keys `scan` prints at most.
@@ -157,7 +158,7 @@ fn one(engine: &dyn Engine, line: &str, out: &mut dyn Write) -> Result<Next> {
         Some(Deed::Scan(prefix)) => scan(engine, prefix, out)?,
         Some(Deed::History(key)) => history(engine, &key, out)?,
         Some(Deed::Stats) => print_stats(engine, out)?,
-        Some(Deed::Compact) => writeln!(out, "{}", in_words(&store::compact(engine)?.compact()?))?,
+        Some(Deed::Compact) => writeln!(out, "{}", in_words(&capability::compact(engine)?.compact()?))?,
         Some(Deed::Check) => {
             let keys = for_each_entry(engine, &Listing::default(), &mut |_, _| Ok(()))?;
             writeln!(out, "{} read\nhealthy", counted(keys, "key"))?;
@@ -197,7 +198,8 @@ fn history(engine: &dyn Engine, key: &[u8], out: &mut dyn Write) -> Result<()> {
 }
 
 fn scan(engine: &dyn Engine, prefix: Vec<u8>, out: &mut dyn Write) -> Result<()> {
-    let listing = Listing { prefix: Some(Typed(prefix)), limit: Some(SCANNED), sorted: true };
+    let listing =
+        Listing { prefix: Some(Typed(prefix)), limit: Some(SCANNED), sorted: true, ..Listing::default() };
     let all = for_each_entry(engine, &listing, &mut |key, value| {
         writeln!(out, "{}\t{}", shown(key), seen(value))?;
         Ok(())

@@ -23,7 +23,7 @@ use self::remote::Remote;
 use crate::arguments::StoreArguments;
 use crate::bytes::{as_json, shown};
 use crate::outcome::Answer;
-use crate::{remark, store};
+use crate::{capability, remark};
 
 /// How often the files are looked at.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -93,7 +93,7 @@ impl Watch {
     }
 
     fn begin(&self, engine: &dyn Engine) -> Result<Position> {
-        let changes = store::changes(engine)?;
+        let changes = capability::changes(engine)?;
         Ok(match self.since {
             Some(position) => position,
             None if self.all => changes.earliest_position()?,
@@ -120,7 +120,7 @@ impl Printer<'_> {
             return Ok(position);
         }
         let mut written = Ok(());
-        let next = store::changes(engine)?.changes(position, &mut |change| {
+        let next = capability::changes(engine)?.changes(position, &mut |change| {
             written = self.print(change.key, change.value, &change.next.to_string());
             if written.is_ok() && !self.has_enough() {
                 ControlFlow::Continue(())

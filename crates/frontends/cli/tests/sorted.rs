@@ -273,3 +273,30 @@ fn who_named_no_stage_is_told_which_was_taken_for_a_folder_that_says_none() {
     assert!(files_in(folder.path()) == before, "a refusal has changed something");
     done(folder.path(), &["--dir", ".", "--stage", "sorted-log", "get", "user/01"]);
 }
+
+#[test]
+fn a_scan_shows_the_keys_between_two_either_way_of_stages_that_sort_and_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    for stage in ["sorted-log", "hash-log"] {
+        let mixed: Vec<u32> = (0..40).map(|number| number * 7 % 40).collect();
+        std::fs::write(folder.path().join("lines"), printed(&mixed)).unwrap();
+        done(folder.path(), &["--stage", stage, "--dir", stage, "import", "lines", "--format", "tsv"]);
+        let scan = |words: &[&str]| done(folder.path(), &[&["--dir", stage, "scan"], words].concat());
+        let from_8 = ["--from", "user/08", "--to", "user/11", "--sorted"];
+        assert_eq!(scan(&from_8), printed(&[8, 9, 10]), "{stage}");
+        assert_eq!(scan(&["--reverse", "--from", "user/08", "--to", "user/11"]), printed(&[10, 9, 8]));
+        assert_eq!(scan(&["--reverse", "--limit", "2"]), printed(&[39, 38]), "{stage}");
+        assert_eq!(scan(&["--reverse", "--limit", "2", "--to", "user/11"]), printed(&[10, 9]), "{stage}");
+        assert_eq!(scan(&["--sorted", "--limit", "2", "--from", "user/38"]), printed(&[38, 39]), "{stage}");
+        // What is asked for is what all of them allow.
+        let both = |from, to| scan(&["--sorted", "--prefix", "user/1", "--from", from, "--to", to]);
+        assert_eq!(both("user/0", "user/12"), printed(&[10, 11]), "{stage}");
+        assert_eq!(both("user/18", "user/3"), printed(&[18, 19]), "{stage}");
+        assert_eq!(both("user/2", "user/1"), "", "{stage}");
+    }
+}
+
+/// What `scan` prints of these keys.
+fn printed(numbers: &[u32]) -> String {
+    numbers.iter().fold(String::new(), |lines, number| lines + &format!("user/{number:02}\tanna\n"))
+}

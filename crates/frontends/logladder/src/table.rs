@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, LOCK_FILE, OpenOn, RealDisk};
+use logladder_disk::{Disk, LOCK_FILE, OpenOn, RealDisk, RecordingDisk};
 use logladder_engine::{CheckReport, Durability, Engine, Field, Progress, Result, Salvaged, SyncPolicy};
 
 type OpenStage = fn(Arc<dyn Disk>, &Path, SyncPolicy) -> Result<Box<dyn Engine>>;
@@ -36,6 +36,8 @@ pub struct Stage {
     /// What still hurts, and leads to the next stage.
     pub hurts: &'static str,
     open: OpenStage,
+    /// Opens it so that it has earlier versions too, where it has them only if that is asked for.
+    open_with_versions: Option<OpenStage>,
     durability: fn(SyncPolicy) -> Durability,
     describe: fn(&str, &[u8]) -> Vec<Field>,
     care: Option<Care>,
@@ -53,6 +55,7 @@ pub static STAGES: &[Stage] = &[
         open: |disk, dir, _| {
             boxed::<logladder_memory::Memory>(disk, dir, logladder_memory::Options::default())
         },
+        open_with_versions: None,
         durability: |_| Durability::Never,
         describe: |_, _| Vec::new(),
         care: None,
@@ -68,6 +71,7 @@ pub static STAGES: &[Stage] = &[
             let options = logladder_json_file::Options::default().with_sync(sync);
             boxed::<logladder_json_file::JsonFile>(disk, dir, options)
         },
+        open_with_versions: None,
         durability: SyncPolicy::durability,
         describe: logladder_json_file::describe,
         care: None,
@@ -83,6 +87,7 @@ pub static STAGES: &[Stage] = &[
             let options = logladder_file_per_key::Options::default().with_sync(sync);
             boxed::<logladder_file_per_key::FilePerKey>(disk, dir, options)
         },
+        open_with_versions: None,
         durability: SyncPolicy::durability,
         describe: logladder_file_per_key::describe,
         care: None,
@@ -98,6 +103,7 @@ pub static STAGES: &[Stage] = &[
             let options = logladder_scan_log::Options::default().with_sync(sync);
             boxed::<logladder_scan_log::ScanLog>(disk, dir, options)
         },
+        open_with_versions: None,
         durability: SyncPolicy::durability,
         describe: logladder_scan_log::describe,
         care: None,
@@ -113,6 +119,10 @@ pub static STAGES: &[Stage] = &[
             let options = logladder_replay_log::Options::default().with_sync(sync);
             boxed::<logladder_replay_log::ReplayLog>(disk, dir, options)
         },
+        open_with_versions: Some(|disk, dir, sync| {
+            let options = logladder_replay_log::Options::default().with_sync(sync).with_history(true);
+            boxed::<logladder_replay_log::ReplayLog>(disk, dir, options)
+        }),
         durability: SyncPolicy::durability,
         describe: logladder_replay_log::describe,
         care: None,
@@ -128,6 +138,7 @@ pub static STAGES: &[Stage] = &[
             let options = logladder_write_behind::Options::default().with_sync(sync);
             boxed::<logladder_write_behind::WriteBehind>(disk, dir, options)
         },
+        open_with_versions: None,
         durability: |_| Durability::Eventual,
         describe: logladder_write_behind::describe,
         care: None,
@@ -143,6 +154,10 @@ pub static STAGES: &[Stage] = &[
             let options = logladder_hash_log::Options::default().with_sync(sync);
             boxed::<logladder_hash_log::HashLog>(disk, dir, options)
         },
+        open_with_versions: Some(|disk, dir, sync| {
+            let options = logladder_hash_log::Options::default().with_sync(sync).with_versions(2);
+            boxed::<logladder_hash_log::HashLog>(disk, dir, options)
+        }),
         durability: SyncPolicy::durability,
         describe: logladder_hash_log::describe,
         care: Some(Care {
@@ -164,6 +179,7 @@ pub static STAGES: &[Stage] = &[
             let options = logladder_sorted_log::Options::default().with_sync(sync);
             boxed::<logladder_sorted_log::SortedLog>(disk, dir, options)
         },
+        open_with_versions: None,
         durability: SyncPolicy::durability,
         describe: logladder_sorted_log::describe,
         care: Some(Care {
@@ -206,6 +222,23 @@ impl Stage {
     /// As [`Open::open`](logladder_engine::Open::open).
     pub fn open_on(&self, disk: Arc<dyn Disk>, dir: &Path, sync: SyncPolicy) -> Result<Box<dyn Engine>> {
         (self.open)(disk, dir, sync)
+    }
+
+    /// An empty store of this stage in memory, to ask what the stage can do: with earlier versions of a key too, which some
+    /// keep only if they are opened so.
+    ///
+    /// ```
+    /// let hash_log = logladder::stage("hash-log").unwrap().open_to_ask()?;
+    /// assert!(hash_log.as_history().is_some() && hash_log.as_ordered().is_none());
+    /// # Ok::<(), logladder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Open::open`](logladder_engine::Open::open).
+    pub fn open_to_ask(&self) -> Result<Box<dyn Engine>> {
+        let open = self.open_with_versions.unwrap_or(self.open);
+        open(Arc::new(RecordingDisk::new()), Path::new("asked"), SyncPolicy::Never)
     }
 
     /// Names the bytes of one of the store's files, for lessons and inspection. Empty for a file that the stage
