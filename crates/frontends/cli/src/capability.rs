@@ -28,7 +28,9 @@ pub(crate) const CAPABILITIES: [Capability; 9] = [
 ];
 
 const ITERATE: Capability = Capability { name: "iterate", has: |engine| engine.as_iterate().is_some() };
-const HISTORY: Capability = Capability { name: "history", has: |engine| engine.as_history().is_some() };
+/// Earlier versions of a key, of those that have them if they are asked to.
+pub(crate) const HISTORY: Capability =
+    Capability { name: "history", has: |engine| engine.as_history().is_some() };
 const CHANGES: Capability = Capability { name: "changes", has: |engine| engine.as_changes().is_some() };
 const EXPIRE: Capability = Capability { name: "expire", has: |engine| engine.as_expire().is_some() };
 const COMPACT: Capability = Capability { name: "compact", has: |engine| engine.as_compact().is_some() };
@@ -40,10 +42,14 @@ impl Capability {
         stage.open_to_ask().is_ok_and(|engine| (self.has)(&*engine))
     }
 
+    /// The names of those that have it.
+    pub(crate) fn stages(self) -> Vec<&'static str> {
+        STAGES.iter().filter(|stage| self.is_of(stage)).map(|stage| stage.name).collect()
+    }
+
     /// The refusal of an engine without it, with the stages that have it.
     fn refusal(self, engine: &dyn Engine, verb: &str) -> anyhow::Error {
-        let able: Vec<&str> =
-            STAGES.iter().filter(|stage| self.is_of(stage)).map(|stage| stage.name).collect();
+        let able = self.stages();
         let remedy = match able.as_slice() {
             // The stage could, if it had been opened otherwise.
             able if able.contains(&engine.name()) => "open it with --versions 2 or more".to_owned(),

@@ -13,6 +13,7 @@ use logladder::{
 };
 
 use crate::arguments::StoreArguments;
+use crate::capability::HISTORY;
 use crate::cluster::STAGE_IN_A_CLUSTER;
 use crate::outcome::Refusal;
 use crate::owner::owner_of;
@@ -26,9 +27,6 @@ const REPLAYING_STAGE: &str = "replay-log";
 
 /// The stage that has its keys in order, and threads that merge its tables.
 pub(crate) const SORTED_STAGE: &str = "sorted-log";
-
-/// Those that are told how many versions of a key there are.
-const STAGES_WITH_VERSIONS: [&str; 2] = [REPLAYING_STAGE, DEFAULT_STAGE];
 
 /// The stage that forgets everything at the end: it has no files.
 pub(crate) const STAGE_WITHOUT_FILES: &str = "memory";
@@ -57,11 +55,11 @@ impl StoreArguments {
     /// There is no such stage, or it keeps no versions and is told how many.
     fn stage_to_open(&self) -> Result<&'static Stage> {
         let stage = self.stage()?;
-        if self.versions.is_some() && !STAGES_WITH_VERSIONS.contains(&stage.name) {
+        if self.versions.is_some() && !HISTORY.is_of(stage) {
             let what = format!(
                 "stage {} keeps no versions, and --versions (or LOGLADDER_VERSIONS) is for those that do: {}",
                 stage.name,
-                STAGES_WITH_VERSIONS.join(", ")
+                HISTORY.stages().join(", ")
             );
             return Err(Refusal::Lacks(what).into());
         }

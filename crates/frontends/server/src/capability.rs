@@ -1,18 +1,13 @@
 //! What a stage cannot do: 501, with the stages that can.
 
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use logladder::{STAGES, SyncPolicy};
-use logladder_disk::RecordingDisk;
+use logladder::STAGES;
 use logladder_engine::{Durability, Engine};
 
 use axum::http::StatusCode;
 
 use crate::answer::Refusal;
-
-/// Stages that have a history if they were opened to keep more than one version, which the table of stages does not.
-const HISTORY_IF_ASKED: [&str; 2] = ["replay-log", "hash-log"];
 
 /// Something that some stages can do and others cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +28,7 @@ impl Capability {
         match self {
             Self::Iterate => engine.as_iterate().is_some(),
             Self::Atomic => engine.as_atomic().is_some(),
-            Self::History => engine.as_history().is_some() || HISTORY_IF_ASKED.contains(&engine.name()),
+            Self::History => engine.as_history().is_some(),
             Self::Changes => engine.as_changes().is_some(),
             Self::Compact => engine.as_compact().is_some(),
             Self::Expire => engine.as_expire().is_some(),
@@ -42,14 +37,12 @@ impl Capability {
         }
     }
 
-    /// What the stage of this name says for itself, without it.
-    fn in_words(self, stage: &str) -> &'static str {
+    /// What a stage says for itself, without it: one that could have been opened with it, or not.
+    fn in_words(self, could: bool) -> &'static str {
         match self {
             Self::Iterate => "cannot list its keys",
             Self::Atomic => "can neither write several keys as one nor compare before it writes",
-            Self::History if HISTORY_IF_ASKED.contains(&stage) => {
-                "keeps no earlier versions as it was opened"
-            }
+            Self::History if could => "keeps no earlier versions as it was opened",
             Self::History => "keeps no earlier versions",
             Self::Changes => "keeps no log of changes that can be followed",
             Self::Compact => "has nothing to compact",
@@ -61,10 +54,11 @@ impl Capability {
 
     /// The answer of a stage without it.
     pub(crate) fn lacking(self, engine: &dyn Engine) -> Refusal {
-        let why = format!("the stage {} {}", engine.name(), self.in_words(engine.name()));
-        let mut refusal = Refusal::new(StatusCode::NOT_IMPLEMENTED, why);
         let having = samples().iter().filter(|sample| sample.has.contains(&self));
-        refusal.problem.stages = Some(having.map(|sample| sample.stage).collect());
+        let having: Vec<&'static str> = having.map(|sample| sample.stage).collect();
+        let why = format!("the stage {} {}", engine.name(), self.in_words(having.contains(&engine.name())));
+        let mut refusal = Refusal::new(StatusCode::NOT_IMPLEMENTED, why);
+        refusal.problem.stages = Some(having);
         refusal
     }
 }
@@ -76,14 +70,13 @@ struct Sample {
     has: Vec<Capability>,
 }
 
-/// Every stage of the table, asked once: a store of each is opened on a disk in memory, for who else could say?
+/// Every stage of the table, asked once.
 fn samples() -> &'static [Sample] {
     use Capability::{Atomic, Backup, Changes, Compact, Expire, History, Iterate, Keep};
     static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
     SAMPLES.get_or_init(|| {
         let ask = |stage: &logladder::Stage| {
-            let disk = Arc::new(RecordingDisk::new());
-            let engine = stage.open_on(disk, Path::new("sample"), SyncPolicy::Never).ok()?;
+            let engine = stage.open_to_ask().ok()?;
             let all = [Iterate, Atomic, History, Changes, Compact, Expire, Backup, Keep];
             Some(Sample { stage: stage.name, has: all.into_iter().filter(|one| one.of(&*engine)).collect() })
         };
