@@ -7,6 +7,7 @@ use anyhow::bail;
 use logladder::{Stage, SyncPolicy};
 use logladder_contract::{Subject, Verdict, bit_flips, crash, cuts, faults, run_cases};
 
+use super::waiting::while_shown;
 use crate::style::{BAD, GOOD, QUIET};
 
 /// A check of what the stage has on its disk, and what it says of its outcome.
@@ -34,7 +35,7 @@ pub(super) fn run(stage: &'static Stage, with_crashes: bool) -> anyhow::Result<(
     let subject = Subject::new(stage.name, |disk, dir| stage.open_on(disk, dir, SyncPolicy::Always));
     let mut broken = 0;
 
-    let outcomes = run_cases(&subject);
+    let outcomes = while_shown("cases", || run_cases(&subject));
     let (mut passed, mut not_applicable) = (0, 0);
     for outcome in &outcomes {
         match &outcome.verdict {
@@ -69,7 +70,7 @@ pub(super) fn run(stage: &'static Stage, with_crashes: bool) -> anyhow::Result<(
 /// Prints what came of a check. Returns how many things are broken.
 fn tell(what: &str, subject: &Subject, check: Check) -> usize {
     let start = Instant::now();
-    match check(subject) {
+    match while_shown(what, || check(subject)) {
         Ok(summary) => {
             let seconds = start.elapsed().as_secs_f64();
             anstream::println!("  {GOOD}{what}{GOOD:#}: {summary} {QUIET}({seconds:.1} s){QUIET:#}");

@@ -10,6 +10,7 @@ use logladder_bench::Sheet;
 use logladder_bench::tables::Look;
 use logladder_lab::crashes::{CRASH, Crashed, Crashes, SYNCED, Table, WRITES};
 
+use super::waiting::while_shown;
 use crate::lab::Learner;
 use crate::style::{BAD, GOOD, HEADING, QUIET};
 
@@ -31,9 +32,9 @@ fn crashed(stage: &'static Stage) -> Crashed {
 
 /// Crashes the stage's store in every way, and then those of engines that this program does not know.
 pub(super) fn run(stage: &'static Stage, learners: &[Learner]) -> Result<Vec<Crashes>> {
-    let mut all = vec![crashed(stage).run()?];
+    let mut all = vec![while_shown(stage.name, || crashed(stage).run())?];
     for learner in learners {
-        all.push(of_learner(learner)?);
+        all.push(while_shown(&learner.name, || of_learner(learner))?);
     }
     Ok(all)
 }

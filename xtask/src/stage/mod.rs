@@ -16,6 +16,7 @@ mod lesson;
 mod paint;
 mod predict;
 mod trace;
+mod waiting;
 mod watched_reads;
 
 use std::path::PathBuf;
