@@ -194,7 +194,7 @@ impl fmt::Display for Error {
         match self {
             Self::Io { op, path, source } => {
                 write!(f, "cannot {op} {}: {source}", path.display())?;
-                match remedy(op, source.kind()) {
+                match remedy(op, source) {
                     Some(remedy) => write!(f, "; {remedy}"),
                     None => Ok(()),
                 }
@@ -307,10 +307,13 @@ fn is_full(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// What Unix systems call EMFILE, which has no kind: this process may open no more files.
+const TOO_MANY_OPEN_FILES: i32 = 24;
+
 /// What the user can do about the commonest refusals of a system.
-fn remedy(op: &str, kind: io::ErrorKind) -> Option<&'static str> {
+fn remedy(op: &str, said: &io::Error) -> Option<&'static str> {
     use io::ErrorKind as Kind;
-    Some(match kind {
+    Some(match said.kind() {
         kind if is_full(kind) && op == WRITE_COPY => {
             "free some space, and copy again into an empty folder; the store itself goes on"
         }
@@ -321,6 +324,9 @@ fn remedy(op: &str, kind: io::ErrorKind) -> Option<&'static str> {
         Kind::AlreadyExists if op == MAKE_FOLDER => NO_FOLDER,
         Kind::AlreadyExists => "another program has made it: find out which, then open the store again",
         Kind::FileTooLarge => "the file system or a process limit (ulimit -f) allows no larger file",
+        _ if cfg!(unix) && said.raw_os_error() == Some(TOO_MANY_OPEN_FILES) => {
+            "this process may have no more files open: raise its limit (ulimit -n), then open the store again"
+        }
         _ => return None,
     })
 }
@@ -371,6 +377,15 @@ mod tests {
             |op| Error::io(op, Path::new("a"), io::Error::from(io::ErrorKind::AlreadyExists)).to_string();
         assert!(taken("make the folder").ends_with("not a folder stands there: name another"));
         assert!(taken("create").ends_with("find out which, then open the store again"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_may_open_no_more_files_is_told_of_the_limit() {
+        let refused = io::Error::from_raw_os_error(TOO_MANY_OPEN_FILES);
+        assert!(refused.to_string().contains("open files"), "another number here: {refused}");
+        let said = Error::io("open", Path::new("a"), refused).to_string();
+        assert!(said.ends_with("raise its limit (ulimit -n), then open the store again"), "{said}");
     }
 
     #[test]
