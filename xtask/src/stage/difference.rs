@@ -207,6 +207,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stage_keeps_only_if_it_is_asked_is_given_up_where_none_can() {
+        let [low, high] = ["hash-log", "sorted-log"].map(|name| logladder::stage(name).unwrap());
+        let given_up = between(low, high, true).unwrap().given_up;
+        assert!(given_up.contains(&words(Capability::History).to_owned()), "{given_up:?}");
+    }
+
+    #[test]
     fn every_capability_is_said_in_words_of_its_own() {
         let said: BTreeSet<&str> = Capability::ALL.into_iter().map(words).collect();
         assert_eq!(said.len(), Capability::ALL.len());
