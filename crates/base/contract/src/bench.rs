@@ -193,8 +193,12 @@ impl Bench {
                     files.insert(format!("{}/{name}", entry.name), bytes);
                 }
             } else {
-                let bytes = self.disk.read(&path).unwrap_or_else(|error| panic!("{error}"));
-                files.insert(entry.name, bytes);
+                match self.disk.read(&path) {
+                    Ok(bytes) => drop(files.insert(entry.name, bytes)),
+                    // A thread of the store has removed it since it was listed.
+                    Err(_) if self.disk.entry(&path).is_ok_and(|entry| entry.is_none()) => {}
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
         files
