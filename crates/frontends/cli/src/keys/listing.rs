@@ -78,8 +78,12 @@ pub(crate) fn for_each_entry(
             return ControlFlow::Continue(());
         }
         if listing.sorted || listing.reverse {
-            // Of what is not among the first, nothing is kept for longer than this.
-            sorted.insert(key.to_vec(), value.to_vec());
+            // Of what is not among the first, nothing is kept.
+            let comes_before = |last: &[u8]| if listing.reverse { key > last } else { key < last };
+            let last = if listing.reverse { sorted.first_key_value() } else { sorted.last_key_value() };
+            if sorted.len() < limit || last.is_some_and(|(last, _)| comes_before(last)) {
+                sorted.insert(key.to_vec(), value.to_vec());
+            }
             if sorted.len() > limit {
                 if listing.reverse {
                     sorted.pop_first()
