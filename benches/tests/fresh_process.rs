@@ -9,7 +9,7 @@ use std::process::exit;
 
 use logladder_bench::climb::Plan;
 use logladder_bench::input::{FileSource, Source};
-use logladder_bench::{Contestant, Failure, Job, Operation, Runner, Workload, worker_entry};
+use logladder_bench::{Contestant, Failure, Job, Operation, Run, Runner, Workload, worker_entry};
 use logladder_engine::{Durability, Engine, Result, Stats};
 
 logladder_bench::counted_heap!(HEAP);
@@ -85,6 +85,11 @@ fn quick() -> Job {
     Job::Workload(Workload::quick())
 }
 
+/// How many keys hold a value after the sets of the quick workload: each is set once before any is set again.
+fn keys_set(run: &Run) -> u64 {
+    run.phase(Operation::Set).unwrap().done.min(u64::from(Workload::quick().keys))
+}
+
 fn climb(path: &Path) -> Job {
     let source = Source::File(FileSource::new(path).unwrap());
     Job::Climb { source, plan: Plan::within(std::time::Duration::from_secs(10), 1, 1) }
@@ -94,14 +99,15 @@ fn a_stage_is_measured_with_its_heap_and_its_disk(runner: &Runner) {
     let mut steps = Vec::new();
     let memory = runner.run("memory", &quick(), &mut |progress| steps.push(progress.step)).unwrap();
     assert_eq!(memory.number, Some(1));
-    // 64 values of 100 bytes at least.
-    assert!(memory.memory.heap_held.unwrap() > 6400, "{:?}", memory.memory);
+    // Values of 100 bytes: how many keys were set in the time is the machine's affair.
+    assert!(memory.memory.heap_held.unwrap() > 100 * keys_set(&memory), "{:?}", memory.memory);
     assert!(memory.memory.rss_before > 0 && memory.reopen.is_none());
     assert!(steps.iter().any(|step| step == "get-miss"), "{steps:?}");
 
     let files = runner.run("file-per-key", &quick(), &mut |_| {}).unwrap();
-    assert_eq!((files.durability, files.reopen.unwrap().keys), (Durability::ProcessCrash, 64));
-    assert!(files.storage.disk_bytes > 6400 && files.storage.space_amplification().unwrap() > 1.0);
+    let keys = keys_set(&files);
+    assert_eq!((files.durability, files.reopen.unwrap().keys), (Durability::ProcessCrash, keys));
+    assert!(files.storage.disk_bytes > 100 * keys && files.storage.space_amplification().unwrap() > 1.0);
     assert!(files.storage.write_amplification().unwrap() > 1.0, "{:?}", files.storage);
 }
 
