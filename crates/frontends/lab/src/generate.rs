@@ -182,7 +182,11 @@ logladder-contract = {{ path = "{root}/crates/base/contract" }}
 
 # As in the workspace, so that what was compiled there need not be compiled again.
 [profile.dev]
+debug = "line-tables-only"
 opt-level = 1
+
+[profile.dev.package."*"]
+debug = false
 
 [profile.release]
 debug = "line-tables-only"
