@@ -62,6 +62,22 @@ fn pages_are_the_same_whether_a_stage_has_its_keys_in_order_or_not() {
     }
 }
 
+#[test]
+fn a_page_that_ends_with_the_longest_key_has_a_next_one() {
+    for server in ["sorted-log", "hash-log", "memory"].map(stage) {
+        // In an address this key alone would be longer than an address may be.
+        let longest = "k".repeat(60_000);
+        for key in ["a", &longest, "ka", "kl", "z"] {
+            let body = serde_json::json!({"writes": [{"key": key, "value": "v"}]}).to_string();
+            assert_eq!(server.post("/v1/batch", &body).status, 200);
+        }
+        let expected = ["a", "ka", &longest, "kl", "z"].map(|key| format!("{key:?}"));
+        for limit in [1, 2, 3, 4, 5] {
+            assert_eq!(listed(&server, "", limit), expected, "{limit} at a time");
+        }
+    }
+}
+
 /// Tells a thread to end, when the test does or fails.
 struct Ends<'b>(&'b AtomicBool);
 

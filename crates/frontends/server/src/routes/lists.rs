@@ -49,7 +49,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
     let parameters = Parameters::read(&uri, &["prefix", "limit", "cursor"])?;
     let prefix = parameters.bytes("prefix").unwrap_or_default().to_vec();
     let limit = parameters.limit(100, MOST_KEYS)?;
-    let after = match parameters.bytes("cursor") {
+    let from = match parameters.bytes("cursor") {
         Some(cursor) => {
             let bad = |_| Refusal::bad("this cursor was not given out here: use the one of the page before");
             Some(BASE64URL_NOPAD.decode(cursor).map_err(bad)?)
@@ -57,66 +57,76 @@ pub(crate) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Result<Respon
         None => None,
     };
     let page = app.run(move |engine| {
-        let (keys, is_more) = if let Some(ordered) = engine.as_ordered() {
-            page_in_order(ordered, &prefix, after.as_deref(), limit)?
+        let (keys, next) = if let Some(ordered) = engine.as_ordered() {
+            page_in_order(ordered, &prefix, from.as_deref(), limit)?
         } else {
             let iterate = engine.as_iterate().ok_or_else(|| Capability::Iterate.lacking(engine))?;
-            page_of_walk(iterate, &prefix, after.as_deref(), limit)?
+            page_of_walk(iterate, &prefix, from.as_deref(), limit)?
         };
-        let cursor = keys.last().filter(|_| is_more).map(|last| BASE64URL_NOPAD.encode(last));
+        let cursor = next.map(|next| BASE64URL_NOPAD.encode(begin_of_page(keys.last(), &next)));
         let keys = keys.iter().map(|key| raw(key)).collect::<Result<_, Refusal>>()?;
         Ok(KeysBody { keys, cursor })
     });
     Ok(json(StatusCode::OK, &page.await?))
 }
 
-/// The keys of a page, and whether more follow.
-type Page = (Vec<Vec<u8>>, bool);
+/// The keys of a page, and the key that follows, if one does.
+type Page = (Vec<Vec<u8>>, Option<Vec<u8>>);
 
-/// The first keys with this prefix behind `after`, of a stage that has them in order: no more is read than is shown.
+/// Where a page begins that follows `last`: no more of the `next` key than tells it from that one. A cursor stands in an
+/// address, which may be 65,534 bytes, and a key of 64 KiB is longer in its letters; so still are the first 49,000 bytes that
+/// two keys share.
+fn begin_of_page<'k>(last: Option<&Vec<u8>>, next: &'k [u8]) -> &'k [u8] {
+    let last = last.map_or(&[][..], Vec::as_slice);
+    let common = last.iter().zip(next).take_while(|(a, b)| a == b).count();
+    next.get(..=common).unwrap_or(next)
+}
+
+/// The first keys with this prefix at or behind `from`, of a stage that has them in order: no more is read than is shown.
 fn page_in_order(
     ordered: &dyn Ordered,
     prefix: &[u8],
-    after: Option<&[u8]>,
+    from: Option<&[u8]>,
     limit: usize,
 ) -> logladder_engine::Result<Page> {
     let mut buffer = Vec::new();
     let (first, end) = range_of_prefix(prefix, &mut buffer);
-    let start = after.filter(|after| *after >= prefix).map_or(first, Bound::Excluded);
-    let (mut keys, mut bytes, mut is_more) = (Vec::new(), 0, false);
+    let start = from.filter(|from| *from >= prefix).map_or(first, Bound::Included);
+    let (mut keys, mut bytes, mut next) = (Vec::new(), 0, None);
     ordered.scan((start, end), Direction::Forward, &mut |key, _| {
-        is_more = keys.len() == limit || (bytes + key.len() > MOST_BYTES && !keys.is_empty());
-        if is_more {
+        if keys.len() == limit || (bytes + key.len() > MOST_BYTES && !keys.is_empty()) {
+            next = Some(key.to_vec());
             return ControlFlow::Break(());
         }
         bytes += key.len();
         keys.push(key.to_vec());
         ControlFlow::Continue(())
     })?;
-    Ok((keys, is_more))
+    Ok((keys, next))
 }
 
-/// The same of any other stage: all keys are walked over, and no more of them is kept than a page has.
+/// The same of any other stage: all keys are walked over, and no more of them is kept than a page has, and one.
 fn page_of_walk(
     iterate: &dyn Iterate,
     prefix: &[u8],
-    after: Option<&[u8]>,
+    from: Option<&[u8]>,
     limit: usize,
 ) -> logladder_engine::Result<Page> {
-    let (mut page, mut bytes, mut is_more) = (BTreeSet::<Vec<u8>>::new(), 0, false);
+    let (mut page, mut bytes, mut next) = (BTreeSet::<Vec<u8>>::new(), 0, None::<Vec<u8>>);
     iterate.for_each(&mut |key, _| {
-        let is_behind = after.is_none_or(|after| key > after);
-        let is_beyond = is_more && page.last().is_some_and(|last| key > last.as_slice());
-        if is_behind && !is_beyond && key.starts_with(prefix) && page.insert(key.to_vec()) {
+        let is_asked_for = from.is_none_or(|from| key >= from) && key.starts_with(prefix);
+        let is_behind_next = next.as_ref().is_some_and(|next| key >= next.as_slice());
+        if is_asked_for && !is_behind_next && page.insert(key.to_vec()) {
             bytes += key.len();
             while page.len() > limit || (bytes > MOST_BYTES && page.len() > 1) {
-                is_more = true;
-                bytes -= page.pop_last().map_or(0, |last| last.len());
+                // Each is before the one of which that was said last.
+                next = page.pop_last();
+                bytes -= next.as_ref().map_or(0, Vec::len);
             }
         }
         ControlFlow::Continue(())
     })?;
-    Ok((page.into_iter().collect(), is_more))
+    Ok((page.into_iter().collect(), next))
 }
 
 /// Writes that are done together.
