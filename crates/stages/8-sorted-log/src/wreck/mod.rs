@@ -141,9 +141,9 @@ impl<'r> Reader<'r> {
             Err(error @ Error::UnsupportedVersion { .. }) => return Err(error),
             Err(error) => {
                 self.say_error(MANIFEST, error);
-                let (manifest, end) = Manifest::beginning(&bytes);
-                self.say(Severity::Damage, MANIFEST, end as u64, UNORDERED);
-                self.manifest = manifest;
+                let found = Manifest::beginning(&bytes);
+                self.say(Severity::Damage, MANIFEST, found.end as u64, UNORDERED);
+                self.manifest = found.manifest;
             }
         }
         let tables = self.manifest.levels.iter().flatten();
