@@ -148,9 +148,15 @@ fn salvage(stage: &Stage, arguments: &StoreArguments, into: &Path, out: &mut dyn
         };
         let (records, keys) = (count(records), count(keys));
         writeln!(out, "{records} records done again, {keys} keys in {}{missing}", into.display())?;
+        if damaged > 0 {
+            remark(OLDER);
+        }
     }
     Ok(if was_healthy { Answer::Yes } else { Answer::No })
 }
+
+/// What it may mean for a key that something is damaged.
+const OLDER: &str = "a key whose newest record stood only in what is damaged may have an older value, or be back though it was deleted";
 
 /// A line each.
 fn print_problems(problems: &[Problem], arguments: &StoreArguments, out: &mut dyn Write) -> Result<()> {

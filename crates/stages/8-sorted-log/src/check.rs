@@ -80,7 +80,7 @@ pub(crate) fn untouched(disk: Arc<dyn Disk>, dir: &Path) -> Result<Untouched> {
 /// # Errors
 ///
 /// The disk failed.
-fn as_opening_finds_it(folder: &Untouched, report: &mut CheckReport) -> Result<()> {
+pub(crate) fn as_opening_finds_it(folder: &Untouched, report: &mut CheckReport) -> Result<()> {
     if report.worst() >= Some(Severity::Damage) {
         return Ok(());
     }

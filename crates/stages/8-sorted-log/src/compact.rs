@@ -237,7 +237,7 @@ impl Store {
         let removed = plan.inputs().map(|table| table.meta.number).collect();
         let added = output.written.into_iter().map(|meta| (plan.level, meta)).collect();
         self.poison.guard(self.install(&Edit { removed, added, ..Edit::default() }, opened, false))?;
-        self.remove_replaced(plan.inputs().map(|table| table.meta.number))?;
+        self.remove_replaced(plan.inputs().map(|table| FileKind::Table(table.meta.number)))?;
         Ok(Some(count))
     }
 

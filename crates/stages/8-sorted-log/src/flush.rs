@@ -1,5 +1,6 @@
 //! Writing a memtable as a table of level 0: then its log is no longer needed.
 
+use std::iter;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -61,7 +62,7 @@ impl Store {
         let table = self.open_table(&meta)?;
         let log = Some((newer.log, newer.has_log.load(Ordering::Acquire), memtable.last_sequence()));
         self.install(&Edit { log, added: vec![(0, meta)], ..Edit::default() }, vec![table], true)?;
-        self.remove(FileKind::Log(memtable.log))
+        self.remove_replaced(iter::once(FileKind::Log(memtable.log)))
     }
     // ANCHOR_END: flush
 }

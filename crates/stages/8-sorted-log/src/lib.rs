@@ -128,6 +128,7 @@ mod orphans;
 mod outside;
 mod read;
 mod recover;
+mod replaced;
 mod salvage;
 mod seen;
 mod snapshot;

@@ -19,7 +19,6 @@
 //! Nothing in a log says where it ended before somebody cut it. So the manifest notes that a log was made, before a write in it
 //! is acknowledged, and how long it was when the store was closed: up to there it has no unfinished end.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use logladder_engine::{Error, Result};
@@ -27,6 +26,7 @@ use logladder_engine::{Error, Result};
 use crate::bytes::{Reader, put_key, put_varint};
 use crate::files::{FileKind, HEADER_LEN, Header, MOST_NUMBER};
 use crate::frame::{Frame, Tail, judge_tail};
+use crate::replaced::Replaced;
 use crate::table::TableMeta;
 
 /// So many levels there are, level 0 included: the deepest takes whatever comes.
@@ -211,18 +211,21 @@ impl Manifest {
     }
 
     /// What the edits of a damaged manifest say up to the first that cannot be read, and where that is.
-    pub(crate) fn beginning(bytes: &[u8]) -> (Self, usize) {
-        let (mut manifest, mut end) = (Self::new(1), HEADER_LEN);
-        for number in 1.. {
-            let frame = Frame::decode(bytes.get(end..).unwrap_or_default());
-            let Some(frame) = frame.ok().filter(|frame| frame.sequence == number) else { break };
-            let mut next = manifest.clone();
-            if Edit::decode(frame.body).and_then(|edit| next.apply(&edit)).is_none() {
-                break;
+    pub(crate) fn beginning(bytes: &[u8]) -> Found {
+        let mut found = Found { manifest: Self::new(1), end: HEADER_LEN, ..Found::default() };
+        loop {
+            let frame = Frame::decode(bytes.get(found.end..).unwrap_or_default());
+            let frame = frame.ok().filter(|frame| frame.sequence == found.edits + 1);
+            let Some((frame, edit)) = frame.and_then(|frame| Some((frame, Edit::decode(frame.body)?))) else {
+                return found;
+            };
+            let mut next = found.manifest.clone();
+            if next.apply(&edit).is_none() {
+                return found;
             }
-            (manifest, end) = (next, end + frame.len());
+            found.note(&edit);
+            (found.manifest, found.end, found.edits) = (next, found.end + frame.len(), found.edits + 1);
         }
-        (manifest, end)
     }
 
     /// Reads the manifest at `path`.
@@ -286,15 +289,18 @@ pub(crate) struct Found {
     pub(crate) edits: u64,
     /// Whether an unfinished edit stands behind them.
     pub(crate) is_torn: bool,
-    /// The tables that an edit took away.
-    pub(crate) replaced: BTreeSet<u64>,
+    /// The tables and logs that an edit took away.
+    pub(crate) replaced: Replaced,
     /// The highest number that an edit names.
     pub(crate) highest: u64,
 }
 
 impl Found {
     fn note(&mut self, edit: &Edit) {
-        self.replaced.extend(&edit.removed);
+        // The first edit replaces nothing.
+        if self.edits > 0 {
+            self.replaced.note(&self.manifest, edit);
+        }
         let log = edit.log.map(|(log, ..)| log).max(edit.synced.map(|synced| synced.log));
         let added = edit.added.iter().map(|(_, table)| table.number);
         self.highest = added.chain(log).fold(self.highest, u64::max);

@@ -2,7 +2,9 @@
 //! there.
 //!
 //! ```text
-//!   unfinished, or replaced as the manifest says              removed
+//!   unfinished                                                removed
+//!   a table or a log that the manifest says was replaced,     removed: a crash came before that
+//!   and the very one: see `replaced`
 //!   a table that says nothing but what the store says         removed: a flush or a merge that was not installed
 //!   a table that says more, newer than anything that is
 //!   known, where no log goes on from the manifest             refused: the manifest is an older one
@@ -69,7 +71,7 @@ impl Known<'_> {
                 FileKind::Table(number) if named.binary_search(&number).is_ok() => continue,
                 FileKind::Log(number) => {
                     let bytes = place.disk.map(&path)?;
-                    is_unfinished(kind, &bytes) || is_replaced_log(&path, number, &bytes, found)
+                    is_unfinished(kind, &bytes) || found.replaced.has_log(&path, number, &bytes, self.tables)
                 }
                 FileKind::Table(number) => self.is_useless_table(place, &path, number, found)?,
             };
@@ -85,8 +87,9 @@ impl Known<'_> {
         if Header::decode(path, kind, &bytes).is_err() {
             return Ok(is_unfinished(kind, &bytes));
         }
-        if found.replaced.contains(&number) {
-            return Ok(true);
+        // No crash leaves another table of a number that the manifest has named: each was on the disk before.
+        if found.replaced.has_table_numbered(number) {
+            return Ok(found.replaced.has_table(path, number, &bytes));
         }
         // It was begun and never ended.
         let Ok(table) = Table::open_unlisted(place.disk, path, number) else { return Ok(true) };
@@ -135,11 +138,4 @@ impl Known<'_> {
 fn is_unfinished(kind: FileKind, bytes: &[u8]) -> bool {
     let page = &bytes[..bytes.len().min(PAGE)];
     Header::is_unfinished(kind, bytes) || page.iter().all(|&byte| byte == 0)
-}
-
-/// Whether the writes of this log are in tables.
-fn is_replaced_log(path: &Path, number: u64, bytes: &[u8], found: &Found) -> bool {
-    let header = Header::decode(path, FileKind::Log(number), bytes);
-    number < found.manifest.log
-        && header.is_ok_and(|header| header.first_sequence <= found.manifest.last_sequence)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use logladder_disk::{Disk, OpenOn, RealDisk};
 use logladder_engine::{Engine, Problem, Progress, Result, Salvaged, Severity, SyncPolicy};
 
-use crate::check::untouched;
+use crate::check::{as_opening_finds_it, untouched};
 use crate::files::MANIFEST;
 use crate::wreck::Wreck;
 use crate::{Options, SortedLog, Work};
@@ -16,11 +16,12 @@ use crate::{Options, SortedLog, Work};
 ///
 /// Of each table every whole block is used, and of each log every whole record, whatever stands before or behind them. Where
 /// the index of a table is damaged, its blocks are found by their checksums. A table that is not the one that the manifest
-/// names is not used.
+/// names is not used, nor one that the manifest says was replaced. A table that the manifest does not name at all is used if
+/// the manifest is damaged, or is missing something, or is older than that table.
 ///
 /// Where the newest of what was said of a key is damaged, the key has an older value that is still there, or none; if it was
 /// deleted, the value may be back. [`Salvaged::problems`] names the keys between which that may be so. Where the manifest is
-/// damaged or missing, which of two tables is newer is a guess, and it is told for how many keys that counts.
+/// damaged, missing or too old, which of two tables is newer is a guess, and it is told for how many keys that counts.
 ///
 /// Of an unsuccessful salvage, some of the store may be in `into`: remove it and begin again.
 ///
@@ -67,7 +68,11 @@ pub fn salvage_with(
 ) -> Result<Salvaged> {
     let folder = untouched(Arc::clone(&disk), dir)?;
     folder.check_target(into)?;
-    let wreck = Wreck::of(&folder, progress)?;
+    let mut wreck = Wreck::of(&folder, progress)?;
+    // What it cannot read is no reason to leave the rest.
+    if let Err(error) = as_opening_finds_it(&folder, &mut wreck.report) {
+        wreck.report.problems.push(Problem::of_error(Severity::Damage, &folder.dir, error));
+    }
     let mut salvaged = Salvaged::default();
     // In the end it is synced as a whole.
     let options = options.with_sync(SyncPolicy::Never).with_work(Work::Caller);

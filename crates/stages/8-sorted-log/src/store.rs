@@ -129,8 +129,8 @@ pub(crate) struct List {
     pub(crate) edits: u64,
     /// How long the file may grow before it is written anew.
     pub(crate) limit: u64,
-    /// How many merges are removing what they have replaced. As long as one is, the file keeps what it says of that: it is
-    /// how the next opening knows such a table, should this process end first.
+    /// How many flushes and merges are removing what they have replaced. As long as one is, the file keeps what it says of
+    /// that: it is how the next opening knows such a file, should this process end first.
     pub(crate) removing: u64,
 }
 
@@ -275,7 +275,7 @@ impl Store {
             (list.edits, list.limit) = (2, limit(bytes.len(), &self.options));
         }
         list.manifest = manifest;
-        list.removing += u64::from(edit.replaces_tables());
+        list.removing += u64::from(flushed || edit.replaces_tables());
         self.change(|state| {
             let mut open: HashMap<u64, Arc<Table>> =
                 state.tables.all().map(|table| (table.meta.number, Arc::clone(table))).collect();
@@ -307,11 +307,9 @@ impl Store {
         self.install(&Edit { synced, ..Edit::default() }, Vec::new(), false)
     }
 
-    /// Removes the tables that an edit has replaced.
-    pub(crate) fn remove_replaced(&self, numbers: impl Iterator<Item = u64>) -> Result<()> {
-        for number in numbers {
-            self.remove(FileKind::Table(number))?;
-        }
+    /// Removes the tables, or the log, that an edit has replaced.
+    pub(crate) fn remove_replaced(&self, mut files: impl Iterator<Item = FileKind>) -> Result<()> {
+        files.try_for_each(|file| self.remove(file))?;
         self.list.lock().map_err(|_| Error::panicked())?.removing -= 1;
         Ok(())
     }

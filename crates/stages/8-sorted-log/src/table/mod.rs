@@ -142,6 +142,11 @@ impl Footer {
     }
 }
 
+/// The checksum of the footer of the table `bytes`, which stands for the whole file, unless that footer is damaged.
+pub(crate) fn checksum_of(path: &Path, bytes: &[u8]) -> Option<u32> {
+    Footer::of(path, bytes).ok().map(|(_, _, crc)| crc)
+}
+
 /// A part of the table `bytes`, behind which its checksum stands.
 fn section<'b>(path: &Path, bytes: &'b [u8], range: Range<usize>, name: &str) -> Result<&'b [u8]> {
     let end = range.end.checked_sub(4);

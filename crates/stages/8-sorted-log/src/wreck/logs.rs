@@ -7,6 +7,7 @@ use crate::bytes;
 use crate::files::{FileKind, HEADER_LEN, Header};
 use crate::frame::{Frame, Tail, judge_tail};
 use crate::log::take_write;
+use crate::manifest::Manifest;
 
 impl Reader<'_> {
     /// Reads the logs in the order of their numbers.
@@ -16,19 +17,21 @@ impl Reader<'_> {
     /// One is of a newer version.
     pub(super) fn logs(&mut self) -> Result<()> {
         let logs = std::mem::take(&mut self.logs);
-        let known: Vec<u64> = self.manifest.known_logs().collect();
+        let known: Vec<u64> = self.found.manifest.known_logs().collect();
         let is_whole = self.is_manifest_whole;
         for &log in known.iter().filter(|log| is_whole && !logs.contains_key(log)) {
             let name = FileKind::Log(log).name();
+            self.is_missing = true;
             // One that cannot be read has been said to be.
             if !self.folder.entries.iter().any(|entry| entry.name == name) {
                 self.say(Severity::Damage, &name, 0, "it is missing, and what it says is in no table");
             }
         }
-        let mut expected = self.is_manifest_whole.then(|| self.manifest.last_sequence + 1);
+        let mut expected = self.is_manifest_whole.then(|| self.found.manifest.last_sequence + 1);
         let newest = logs.last_key_value().map(|(number, _)| *number);
         for (number, bytes) in &logs {
             if known.contains(number) || !Header::is_unfinished(FileKind::Log(*number), bytes) {
+                self.has_logs = true;
                 expected = Some(self.log(*number, bytes, expected, newest == Some(*number))?);
             }
         }
@@ -45,6 +48,7 @@ impl Reader<'_> {
                 if let Some(expected) = expected.filter(|expected| *expected != found) {
                     let what = format!("write {expected} belongs here, and this log begins with {found}");
                     self.say(Severity::Damage, &name, 0, what);
+                    self.is_missing = true;
                 }
                 found
             }
@@ -65,10 +69,18 @@ impl Reader<'_> {
                     match writes(frame.body) {
                         Some(writes) if frame.sequence >= next => {
                             next = frame.sequence.saturating_add(writes.len() as u64);
+                            let Manifest { log, last_sequence, .. } = self.found.manifest;
                             // What is in tables already is older than other tables, perhaps.
-                            if frame.sequence > self.manifest.last_sequence {
+                            let said = if frame.sequence > last_sequence {
+                                &mut self.wreck.memory
+                            } else {
+                                &mut self.wreck.earlier
+                            };
+                            if frame.sequence > last_sequence || number >= log {
                                 self.wreck.report.records += writes.len() as u64;
-                                self.wreck.memory.extend(writes);
+                                for (key, value) in writes {
+                                    said.entry(key).or_default().push(value);
+                                }
                             }
                         }
                         Some(_) => {}
@@ -92,7 +104,7 @@ impl Reader<'_> {
                         continue;
                     }
                     let is_whole = tail == Tail::Unused && (is_newest || at == bytes.len());
-                    let synced = self.manifest.synced_len(number);
+                    let synced = self.found.manifest.synced_len(number);
                     if (at as u64) < synced {
                         let what = format!(
                             "the manifest says that {synced} bytes of it were on the disk, and from here on they are not right"
@@ -113,7 +125,7 @@ impl Reader<'_> {
 }
 
 /// The writes of a record. `None` if they make no sense.
-fn writes(body: &[u8]) -> Option<Vec<Entry>> {
+pub(super) fn writes(body: &[u8]) -> Option<Vec<Entry>> {
     let mut fields = bytes::Reader::new(body);
     let mut writes = Vec::new();
     while !fields.is_empty() {

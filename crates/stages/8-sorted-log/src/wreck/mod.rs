@@ -4,6 +4,7 @@
 //!   manifest   its edits up to the first that cannot be read; with it, which tables are newer
 //!   tables     every block that is whole
 //!   logs       every record that is whole: they are newer than all tables
+//!   the rest   what the manifest has lost: see `unlisted`
 //! ```
 //!
 //! Nothing in a table says which of two values is newer: the manifest does. Where it is lost, tables that it would have
@@ -11,6 +12,7 @@
 
 mod logs;
 mod merged;
+mod unlisted;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -22,12 +24,15 @@ use logladder_engine::{CheckReport, Error, Problem, Progress, Result, Severity};
 use crate::describe::show;
 use crate::engine::STAGE;
 use crate::files::{FORMAT_VERSION, FileKind, MANIFEST};
-use crate::manifest::Manifest;
+use crate::manifest::{Found, Manifest};
 use crate::table::TableMeta;
 use crate::table::look::{Look, look};
 
 /// What is said of a key: a value, or none for a tombstone.
 type Entry = (Vec<u8>, Option<Vec<u8>>);
+
+/// What logs say of each key, the newest last.
+type Said = BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>>;
 
 /// A table, as far as it can be read.
 #[derive(Debug)]
@@ -42,8 +47,10 @@ struct Part {
 #[derive(Debug, Default)]
 pub(crate) struct Wreck {
     pub(crate) report: CheckReport,
-    /// What the logs say: the newest of each key.
-    memory: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// What the logs say.
+    memory: Said,
+    /// What logs say that should be in tables: it is older than all else.
+    earlier: Said,
     /// Tables that follow each other, the newest first.
     runs: Vec<Vec<Part>>,
 }
@@ -70,6 +77,8 @@ impl Wreck {
         }
         reader.missing_tables();
         reader.logs()?;
+        reader.arrange();
+        reader.unlisted()?;
         Ok(reader.finish())
     }
 }
@@ -79,12 +88,20 @@ struct Reader<'r> {
     folder: &'r Untouched,
     wreck: Wreck,
     /// What the manifest says, or its edits up to the first that cannot be read.
-    manifest: Manifest,
+    found: Found,
     is_manifest_whole: bool,
+    /// Whether a file is missing that the manifest names, or a write that should come next.
+    is_missing: bool,
+    has_logs: bool,
     listed: BTreeMap<u64, TableMeta>,
     looks: BTreeMap<u64, Look>,
     /// The bytes of the logs that count.
     logs: BTreeMap<u64, Vec<u8>>,
+    /// The tables that the manifest does not name though it is whole, and the logs that it says are in tables.
+    unlisted_tables: Vec<u64>,
+    earlier_logs: Vec<u64>,
+    /// The files that are not used, and why.
+    unused: Vec<(String, &'static str)>,
 }
 
 impl<'r> Reader<'r> {
@@ -92,11 +109,16 @@ impl<'r> Reader<'r> {
         Self {
             folder,
             wreck: Wreck::default(),
-            manifest: Manifest::new(1),
+            found: Found::default(),
             is_manifest_whole: false,
+            is_missing: false,
+            has_logs: false,
             listed: BTreeMap::new(),
             looks: BTreeMap::new(),
             logs: BTreeMap::new(),
+            unlisted_tables: Vec::new(),
+            earlier_logs: Vec::new(),
+            unused: Vec::new(),
         }
     }
 
@@ -136,17 +158,17 @@ impl<'r> Reader<'r> {
                         "an edit was not finished; the next open cuts it off and keeps it beside the file";
                     self.say(Severity::Unfinished, MANIFEST, found.end as u64, what);
                 }
-                self.manifest = found.manifest;
+                self.found = found;
             }
             Err(error @ Error::UnsupportedVersion { .. }) => return Err(error),
             Err(error) => {
                 self.say_error(MANIFEST, error);
-                let (manifest, end) = Manifest::beginning(&bytes);
-                self.say(Severity::Damage, MANIFEST, end as u64, UNORDERED);
-                self.manifest = manifest;
+                let found = Manifest::beginning(&bytes);
+                self.say(Severity::Damage, MANIFEST, found.end as u64, UNORDERED);
+                self.found = found;
             }
         }
-        let tables = self.manifest.levels.iter().flatten();
+        let tables = self.found.manifest.levels.iter().flatten();
         self.listed = tables.map(|table| (table.number, table.clone())).collect();
         Ok(())
     }
@@ -159,7 +181,9 @@ impl<'r> Reader<'r> {
             None => self.wreck.report.problems.push(self.folder.judge_other_file(name)),
             // It was looked at before all others.
             Some(FileKind::Manifest) => {}
-            Some(FileKind::Log(number)) if self.is_manifest_whole && number < self.manifest.log => {}
+            Some(FileKind::Log(number)) if self.is_manifest_whole && number < self.found.manifest.log => {
+                self.earlier_logs.push(number);
+            }
             Some(FileKind::Log(number)) => match self.folder.read(name) {
                 Ok(bytes) => drop(self.logs.insert(number, bytes)),
                 Err(error) => self.say_error(name, error),
@@ -186,12 +210,17 @@ impl<'r> Reader<'r> {
 
     fn table(&mut self, number: u64, name: &str) -> Result<()> {
         let meta = self.listed.get(&number);
-        // What no manifest names is none of the store's, if there is one that is whole.
         if meta.is_none() && self.is_manifest_whole {
+            self.unlisted_tables.push(number);
             return Ok(());
         }
+        let path = self.folder.path(name);
         let look = match self.folder.read(name) {
-            Ok(bytes) => look(&self.folder.path(name), number, meta, &bytes)?,
+            Ok(bytes) if meta.is_none() && self.found.replaced.has_table(&path, number, &bytes) => {
+                self.unused.push((name.to_owned(), unlisted::REPLACED));
+                return Ok(());
+            }
+            Ok(bytes) => look(&path, number, meta, &bytes)?,
             Err(error) => {
                 self.say_error(name, error);
                 return Ok(());
@@ -207,6 +236,7 @@ impl<'r> Reader<'r> {
         let is_there = |name: &str| self.folder.entries.iter().any(|entry| entry.name == name);
         let missing = self.listed.values().filter(|table| !is_there(&FileKind::Table(table.number).name()));
         let missing: Vec<TableMeta> = missing.cloned().collect();
+        self.is_missing |= !missing.is_empty();
         for table in missing {
             let (from, to) = (show(&table.smallest), show(&table.largest));
             let what = format!(
@@ -216,9 +246,10 @@ impl<'r> Reader<'r> {
         }
     }
 
-    fn finish(mut self) -> Wreck {
+    /// Puts the tables in order.
+    fn arrange(&mut self) {
         let folder = self.folder;
-        let mut looks = self.looks;
+        let mut looks = std::mem::take(&mut self.looks);
         let loose: Vec<u64> =
             looks.keys().rev().filter(|number| !self.listed.contains_key(number)).copied().collect();
         let mut part = |number: u64, is_listed: bool| {
@@ -228,13 +259,21 @@ impl<'r> Reader<'r> {
         let mut runs: Vec<Vec<Part>> = Vec::new();
         // The higher number is newer, as far as can be told.
         runs.extend(loose.into_iter().map(|number| part(number, false).into_iter().collect()));
-        let [newest, deeper @ ..] = &self.manifest.levels;
+        let [newest, deeper @ ..] = &self.found.manifest.levels;
         runs.extend(newest.iter().map(|table| part(table.number, true).into_iter().collect()));
         let run =
             |level: &Vec<TableMeta>| level.iter().filter_map(|table| part(table.number, true)).collect();
         runs.extend(deeper.iter().map(run));
         runs.retain(|run| !run.is_empty());
         self.wreck.runs = runs;
+    }
+
+    fn finish(mut self) -> Wreck {
+        if self.wreck.report.worst() >= Some(Severity::Damage) {
+            for (name, what) in std::mem::take(&mut self.unused) {
+                self.say(Severity::Remark, &name, 0, what);
+            }
+        }
         self.wreck
             .report
             .problems

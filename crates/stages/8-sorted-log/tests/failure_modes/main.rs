@@ -8,6 +8,7 @@ mod bench;
 mod clock;
 mod compaction;
 mod damage;
+mod lost_edits;
 mod moved;
 mod numbers;
 mod opening;

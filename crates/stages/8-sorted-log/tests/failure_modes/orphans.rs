@@ -21,7 +21,7 @@ fn flushed(key: &str, value: &str) -> RecordingDisk {
 }
 
 /// What a file with this name would begin with: the header of `of`, with the number of `name`, and its checksum.
-fn renumbered(disk: &RecordingDisk, of: &str, name: &str) -> Vec<u8> {
+pub(crate) fn renumbered(disk: &RecordingDisk, of: &str, name: &str) -> Vec<u8> {
     let number: u64 = name.split('.').next().unwrap().parse().unwrap();
     let mut bytes = bytes(disk, of);
     bytes[16..24].copy_from_slice(&number.to_le_bytes());
@@ -202,6 +202,58 @@ fn a_replaced_table_that_came_back_is_removed_whatever_the_length_of_the_manifes
             assert!(contents(&store).is_empty(), "{manifest_bytes}: {name}");
             assert_eq!(names(&disk, ".table"), [""; 0]);
         }
+    }
+}
+
+/// Every store counts from 1: a file of another store often has the number of one that this store has replaced.
+#[test]
+fn what_has_the_number_of_something_replaced_and_is_another_stores_is_left_alone_and_told() {
+    let compacted = |key: &str, rounds: u8| {
+        let disk = RecordingDisk::new();
+        for _ in 0..rounds {
+            let store = open(&disk).unwrap();
+            store.set(key.as_bytes(), b"1").unwrap();
+            store.compact().unwrap();
+            close(store);
+        }
+        disk
+    };
+    let in_the_log = |key: &str, value: &str| {
+        let disk = RecordingDisk::new();
+        let store = open(&disk).unwrap();
+        store.set(key.as_bytes(), value.as_bytes()).unwrap();
+        close(store);
+        disk
+    };
+    let (once, twice, flushed_once) = (compacted("x", 1), compacted("x", 2), flushed("x", "1"));
+    let (table, log) = (the(&once, ".table"), the(&in_the_log("x", "1"), ".log"));
+    assert!(!names(&twice, "").contains(&table) && !names(&flushed_once, "").contains(&log));
+    let strangers = [
+        (&twice, &table, bytes(&compacted("precious", 1), &table)),
+        // It begins with the same write, and ends with it.
+        (&twice, &log, bytes(&in_the_log("precious", "1"), &log)),
+        (&flushed_once, &log, bytes(&in_the_log("x", "precious"), &log)),
+    ];
+    for (disk, name, stranger) in strangers {
+        let disk = with_file(disk, name, stranger.clone());
+        let store = open(&disk).unwrap();
+        assert_eq!(store.left_alone(), [path(name)]);
+        assert_eq!(contents(&store), pairs(&[("x", "1")]));
+        close(store);
+        assert_eq!(bytes(&disk, name), stranger);
+    }
+    // The very file that was replaced, which a crash may leave.
+    let ours = [
+        (&twice, &table, bytes(&once, &table)),
+        (&twice, &log, bytes(&in_the_log("x", "1"), &log)),
+        (&flushed_once, &log, bytes(&in_the_log("x", "1"), &log)),
+    ];
+    for (disk, name, replaced) in ours {
+        let disk = with_file(disk, name, replaced);
+        let store = open(&disk).unwrap();
+        assert!(store.left_alone().is_empty(), "{name}");
+        assert_eq!(contents(&store), pairs(&[("x", "1")]));
+        assert!(!names(&disk, "").contains(name));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::bench::{
 
 const NEW: &str = "/new";
 
-fn check(disk: &RecordingDisk) -> CheckReport {
+pub(crate) fn check(disk: &RecordingDisk) -> CheckReport {
     let before = files(&disk.tree());
     let report = check_with(Arc::new(disk.clone()), Path::new(DIR), &mut |_| ()).unwrap();
     assert_eq!(files(&disk.tree()), before, "a check changes nothing");
@@ -25,7 +25,7 @@ fn check(disk: &RecordingDisk) -> CheckReport {
 }
 
 /// What can be salvaged, and what is said of it. The old store must stay as it is, and the new one be healthy.
-fn salvage(disk: &RecordingDisk) -> (Contents, Salvaged) {
+pub(crate) fn salvage(disk: &RecordingDisk) -> (Contents, Salvaged) {
     let before = files(&disk.tree());
     let disk = RecordingDisk::from_tree(disk.tree());
     let shared = Arc::new(disk.clone());
