@@ -10,12 +10,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, Map, OpenOn, RealDisk, Untouched};
+use logladder_disk::{Disk, Map, RealDisk, StoreFolder, Untouched, finish_repair};
 use logladder_engine::{Engine, Error, Expire, Progress, Result, Salvaged, Severity, SyncPolicy};
 
 use crate::check::look_over;
+use crate::engine::STAGE;
 use crate::evidence::{Evidence, Listed};
-use crate::files::segment_name;
+use crate::files::{FileKind, segment_name};
+use crate::format::FORMAT_VERSION;
 use crate::format::extra::moment_of;
 use crate::format::header::SegmentHeader;
 use crate::format::record::Record;
@@ -88,11 +90,18 @@ pub fn salvage_with(
     let before = evidence.manifest.as_ref().map_or(0, |manifest| manifest.earlier_versions);
     let versions = 1 + usize::from(options.earlier_versions(before));
     let options = options.with_sync(SyncPolicy::Never).with_versions(versions);
-    let store = HashLog::open_on(disk, into, options)?;
-    let records = wreck.replay(&store)?;
-    store.sync()?;
-    let keys = store.stats()?.live_keys;
-    Box::new(store).close()?;
+    let fill = || -> Result<(u64, u64)> {
+        let owns = |name: &str| FileKind::of(name).is_some();
+        let target = StoreFolder::open_for_repair(disk, into, STAGE, FORMAT_VERSION.into(), owns)?;
+        let store = HashLog::open_in(target, options)?;
+        let records = wreck.replay(&store)?;
+        store.sync()?;
+        let keys = store.stats()?.live_keys;
+        Box::new(store).close()?;
+        finish_repair(&*folder.disk, into, STAGE, FORMAT_VERSION.into())?;
+        Ok((records, keys))
+    };
+    let (records, keys) = fill().map_err(Error::of_repair)?;
     let mut salvaged = Salvaged::default();
     (salvaged.records, salvaged.keys, salvaged.problems) = (records, keys, report.problems);
     Ok(salvaged)
