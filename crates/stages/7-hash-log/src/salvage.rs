@@ -28,15 +28,15 @@ use crate::{HashLog, Options};
 /// Makes a new store in the empty folder `into` from every valid record of the store in `dir`, which is not changed.
 ///
 /// The records of every segment are used, whatever stands before or behind them, and whether or not there is a
-/// manifest. Segments that compaction was done with are used only if something else is damaged: what they hold and no
-/// other does was overwritten or deleted, mostly. So are the records of a batch of which a part is damaged; those of
-/// one that was never finished are not. Values keep their ends.
+/// manifest. Segments that the manifest does not list, which compaction was done with or had not finished, are used only if
+/// something else is damaged: what they hold and no other does was overwritten or deleted, mostly. So are the records of a
+/// batch of which a part is damaged; those of one that was never finished are not. Values keep their ends.
 ///
 /// Where the newest record of a key is damaged, the key has the value of an older one that is still there, or none; if
 /// that record was a delete, the value may be back. [`Salvaged::problems`] says where such records were.
 ///
-/// Of an unsuccessful salvage, some of the store may be in `into`: remove it and begin again. It needs 24 bytes of memory
-/// a record.
+/// Of an unsuccessful salvage, or one that was interrupted, some of the store may be in `into`. That is not taken for a store,
+/// and neither opened nor checked: remove it and begin again. A salvage needs 24 bytes of memory a record.
 ///
 /// # Errors
 ///
@@ -82,7 +82,7 @@ pub fn salvage_with(
     let is_damaged = report.worst() >= Some(Severity::Unfinished);
     let mut wreck = Wreck::default();
     for &id in &evidence.segments {
-        if is_damaged || evidence.listed(id) != Listed::Before {
+        if is_damaged || !matches!(evidence.listed(id), Listed::Before | Listed::Nowhere) {
             wreck.take(&folder, &evidence, id)?;
         }
     }

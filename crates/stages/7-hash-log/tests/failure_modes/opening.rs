@@ -1,12 +1,15 @@
 //! Opening: which files are the store, what numbers come next, and where records go.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use logladder_disk::crash::Recording;
 use logladder_disk::{Fault, Filter, RecordingDisk};
 use logladder_engine::{Engine, Error, SyncPolicy};
-use logladder_hash_log::Options;
+use logladder_hash_log::{Options, Problem, Severity, check_with};
 
 use crate::bench::{
-    bytes, close, contents, names, on_demand, open, open_with, pairs, path, refused, with_file,
+    DIR, bytes, close, contents, files, names, on_demand, open, open_with, pairs, path, refused, with_file,
 };
 
 const SEGMENT: &str = "segment-0000000001.log";
@@ -133,6 +136,42 @@ fn a_manifest_older_than_a_segment_with_sets_is_refused_and_nothing_is_removed()
     let error = open(&disk).unwrap_err();
     assert!(error.to_string().contains("segment-0000000002.log"), "{error}");
     assert_eq!(names(&disk, ""), before);
+}
+
+/// The newer segment is one of copies, as an interrupted compaction leaves it, and holds what is nowhere else.
+#[test]
+fn an_older_copy_put_over_a_store_that_was_compacted_since_is_refused_and_nothing_is_removed() {
+    let disk = RecordingDisk::new();
+    let store = open(&disk).unwrap();
+    for key in [b"k1", b"k2", b"k3"] {
+        store.set(key, b"old").unwrap();
+    }
+    store.seal().unwrap();
+    store.compact_segments(&[1]).unwrap();
+    let old = contents(&store);
+    close(store);
+    let held = files(&disk.tree());
+    let store = open(&disk).unwrap();
+    store.set(b"k1", b"new").unwrap();
+    store.delete(b"k2").unwrap();
+    store.set(b"k5", b"new").unwrap();
+    store.seal().unwrap();
+    store.compact_segments(&[2, 3]).unwrap();
+    close(store);
+    let mut tree = disk.tree();
+    for (path, bytes) in held {
+        tree.put(&path, bytes);
+    }
+    let disk = RecordingDisk::from_tree(tree.clone());
+    assert_eq!(refused(&disk), ("MANIFEST".into(), 0));
+    let newer = "segment-0000000004.log";
+    let said = open(&disk).unwrap_err().to_string();
+    assert!(said.contains(newer) && said.contains("move that file away"), "{said}");
+    let report = check_with(Arc::new(disk), Path::new(DIR), &mut |_| ()).unwrap();
+    let told = |problem: &Problem| problem.severity == Severity::Damage && problem.what.contains(newer);
+    assert!(report.problems.iter().any(told), "{:?}", report.problems);
+    assert!(tree.take(&path(newer)));
+    assert_eq!(contents(&open(&RecordingDisk::from_tree(tree)).unwrap()), old, "as it says");
 }
 
 #[test]
