@@ -284,5 +284,36 @@ fn after_a_full_disk_the_store_refuses_writes_reads_on_and_opens_with_what_was_a
     drop(store);
     let store = open(&disk).unwrap();
     assert_eq!(contents(&store), pairs(&[("a", "1")]));
-    assert_eq!(store.repairs()[0].len, 9, "the beginning of the failed record is kept");
+}
+
+/// Nobody was told of it, and on a full disk there is no room to keep a copy of it: then the store could not even be read.
+#[test]
+fn what_a_failed_append_left_is_cut_off_at_once_and_the_next_opening_has_nothing_to_keep() {
+    for (is_reserved, sync) in
+        [(true, SyncPolicy::Never), (false, SyncPolicy::Never), (false, SyncPolicy::Always)]
+    {
+        for can_cut in [true, false] {
+            let told = format!("reserved: {is_reserved}, {sync:?}, can cut: {can_cut}");
+            let fault = |on, torn_at| Fault { on, after: 0, torn_at, kind: std::io::ErrorKind::StorageFull };
+            let disk = RecordingDisk::new();
+            let store = open_with(&disk, on_demand().with_sync(sync)).unwrap();
+            if !is_reserved {
+                disk.inject(fault(Filter::Truncate, 0));
+            }
+            store.set(b"a", b"1").unwrap();
+            disk.inject(fault(Filter::Append, 9));
+            if !can_cut {
+                disk.inject(fault(Filter::Truncate, 0));
+            }
+            assert!(store.set(b"b", b"2").is_err(), "{told}");
+            assert_eq!(contents(&store), pairs(&[("a", "1")]), "{told}");
+            drop(store);
+            disk.clear_faults();
+            assert_eq!(bytes(&disk, SEGMENT).len() == 32 + 16 + 2, can_cut, "{told}");
+            let store = open(&disk).unwrap();
+            assert_eq!(contents(&store), pairs(&[("a", "1")]), "{told}");
+            let kept: Vec<u64> = store.repairs().iter().map(|repair| repair.len).collect();
+            assert_eq!(kept, if can_cut { vec![] } else { vec![9] }, "{told}");
+        }
+    }
 }
