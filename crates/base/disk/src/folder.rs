@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use logladder_engine::{Error, Result};
 
+use crate::repaired::{is_of_repair, refuse_unfinished, unfinished_claim};
 use crate::{Disk, Entry, Lock, TEMPORARY_SUFFIX, TORN_INFIX, parent};
 
 /// The name of the file that is locked while a store is open. It says which stage the store is of, and it is
@@ -75,7 +76,9 @@ impl StoreFolder {
         }
         let lock = disk.lock(&lock_path)?;
         // Again: another process may have come first.
-        let is_claimed = claim.check(&disk.read(&lock_path)?)?;
+        let found = disk.read(&lock_path)?;
+        refuse_unfinished(&dir, stage, version, &found)?;
+        let is_claimed = claim.check(&found)?;
         let entries = disk.list(&dir)?;
         claim.check_files(&entries, is_claimed, &owns)?;
         let temporaries = (entries.iter().filter(|entry| is_temporary(entry, &owns)))
@@ -83,6 +86,24 @@ impl StoreFolder {
             .collect();
         let line = claim.line();
         Ok(Self { disk, dir, line, temporaries, lock })
+    }
+
+    /// As [`open_unclaimed`](Self::open_unclaimed), for a store that is made of what is whole of a damaged one. What claims the
+    /// folder says that it is unfinished, and has every other opening refused, until [`finish_repair`](crate::finish_repair)
+    /// puts the right claim in its place.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_for_repair(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        stage: &'static str,
+        version: u32,
+        owns: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
+        let folder = Self::open_unclaimed(disk, dir, stage, version, owns)?;
+        Ok(Self { line: unfinished_claim(stage, version), ..folder })
     }
 
     /// As [`open_unclaimed`](Self::open_unclaimed), for a copy of the store in this folder: of one that is not there or holds
@@ -304,7 +325,8 @@ impl Claim<'_> {
     /// leave it, the folder is claimed by nobody.
     fn check(&self, found: &[u8]) -> Result<bool> {
         let line = self.line();
-        if line.as_bytes() == found {
+        // A repair that has not ended is refused by whoever has the lock.
+        if line.as_bytes() == found || is_of_repair(self.stage, self.version, found) {
             return Ok(true);
         }
         if is_unfinished(found, &line) {
@@ -356,7 +378,7 @@ impl Claim<'_> {
 
 /// Whether a crash could have left `found` of `line`: a beginning of it, then perhaps zeros where the length
 /// reached the disk and the bytes did not.
-fn is_unfinished(found: &[u8], line: &str) -> bool {
+pub(crate) fn is_unfinished(found: &[u8], line: &str) -> bool {
     let written = found.iter().position(|&byte| byte == 0).unwrap_or(found.len());
     found.len() <= line.len()
         && line.as_bytes().starts_with(&found[..written])

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use logladder_engine::{Error, Problem, Result, Severity};
 
 use crate::folder::{check_target, claim};
+use crate::repaired::{is_of_repair, refuse_unfinished};
 use crate::{Disk, Entry, LOCK_FILE, Lock, TEMPORARY_SUFFIX, TORN_INFIX};
 
 /// A folder that nobody has open. No file in it is changed, and none is added.
@@ -28,8 +29,8 @@ impl Untouched {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`]; [`Error::ForeignStore`] if no file of this stage is there; [`Error::UnsupportedVersion`]; or
-    /// the system refused.
+    /// [`Error::Locked`]; [`Error::ForeignStore`] if no file of this stage is there, or a repair into the folder was not
+    /// finished; [`Error::UnsupportedVersion`]; or the system refused.
     pub fn open(
         disk: Arc<dyn Disk>,
         dir: &Path,
@@ -49,11 +50,16 @@ impl Untouched {
         if has_lock_file && !has_own {
             let line = disk.read(&lock_path)?;
             // In a store with files, a line that differs is looked at as damage.
-            if !line.is_empty() && line != claim(stage, version).as_bytes() {
+            let is_known = line.is_empty() || line == claim(stage, version).as_bytes();
+            if !is_known && !is_of_repair(stage, version, &line) {
                 return foreign(format!("`{}`", String::from_utf8_lossy(&line).trim_end()));
             }
         }
         let lock = if has_lock_file { lock(&*disk, &lock_path)? } else { None };
+        // A lock file that cannot be read is damage, as others are.
+        if let Ok(line) = disk.read(&lock_path) {
+            refuse_unfinished(&dir, stage, version, &line)?;
+        }
         Ok(Self { disk, dir, entries, owns, _lock: lock })
     }
 

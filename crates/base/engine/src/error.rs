@@ -5,7 +5,7 @@ mod words;
 use std::path::{Path, PathBuf};
 use std::{error, io};
 
-use self::words::{WRITE_COPY, is_full};
+use self::words::{WRITE_COPY, WRITE_REPAIR, is_full};
 use crate::Position;
 
 /// The result of an engine's method.
@@ -180,6 +180,18 @@ impl Error {
         match self {
             Self::Io { path, source, .. } if is_full(source.kind()) && !path.starts_with(store) => {
                 Self::Io { op: WRITE_COPY, path, source }
+            }
+            other => other,
+        }
+    }
+
+    /// This error of an attempt to make a new store of what is whole of a damaged one. Where there is no room for it, what is
+    /// there so far is no store that could be opened again.
+    #[must_use]
+    pub fn of_repair(self) -> Self {
+        match self {
+            Self::Io { path, source, .. } if is_full(source.kind()) => {
+                Self::Io { op: WRITE_REPAIR, path, source }
             }
             other => other,
         }

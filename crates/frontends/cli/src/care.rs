@@ -129,7 +129,12 @@ fn salvage(stage: &Stage, arguments: &StoreArguments, into: &Path, out: &mut dyn
     let salvaged = arguments.wait_for_store(|| {
         let mut tell = |progress: Progress<'_>| show(&bar, &progress);
         store::salvage(stage, arguments.versions, &arguments.dir, into, &mut tell)
-    })?;
+    });
+    // It was empty before.
+    if salvaged.is_err() && must_be_empty(into, "").is_err() {
+        remark(&format!("the repair was not finished: remove {} and repair again", into.display()));
+    }
+    let salvaged = salvaged?;
     bar.finish_and_clear();
     let Salvaged { records, keys, problems, .. } = salvaged;
     print_problems(&problems, arguments, out)?;

@@ -157,10 +157,14 @@ impl StoreArguments {
     /// Those of `open`.
     pub(crate) fn wait_for_store<T>(&self, open: impl FnMut() -> logladder::Result<T>) -> Result<T> {
         self.wait_for(open).map_err(|error| match error.downcast_ref() {
-            Some(&Error::ForeignStore { expected, .. }) if self.stage.is_none() => error.context(format!(
-                "no --stage was given and no {LOCK_FILE} file names one, so {expected} was taken: say --stage if the store \
-                 is another's"
-            )),
+            Some(&Error::ForeignStore { expected, .. })
+                if self.stage.is_none() && stage_in(&self.dir).is_none() =>
+            {
+                error.context(format!(
+                    "no --stage was given and no {LOCK_FILE} file names one, so {expected} was taken: say --stage if the \
+                     store is another's"
+                ))
+            }
             _ => error,
         })
     }

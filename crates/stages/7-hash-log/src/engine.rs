@@ -303,10 +303,21 @@ impl Open for HashLog {
 }
 
 impl OpenOn for HashLog {
-    fn open_on(disk: Arc<dyn Disk>, dir: &Path, mut options: Options) -> Result<Self> {
-        options.sync = options.sync.simplified();
+    fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
         let owns = |name: &str| FileKind::of(name).is_some();
         let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION.into(), owns)?;
+        Self::open_in(folder, options)
+    }
+}
+
+impl HashLog {
+    /// Opens the store in a folder that is locked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Open::open`], but for what is said of the folder itself.
+    pub(crate) fn open_in(folder: StoreFolder, mut options: Options) -> Result<Self> {
+        options.sync = options.sync.simplified();
         let mut recovered = recover(&folder, &options)?;
         let repairs = std::mem::take(&mut recovered.repairs);
         let store = Arc::new(Store::new(folder, options, recovered));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use logladder_disk::StoreFolder;
 use logladder_engine::{Error, Result};
 
-use crate::format::header::{Origin, SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::format::header::{Footer, Origin, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::manifest::Manifest;
 use crate::scan;
 
@@ -54,6 +54,32 @@ pub(crate) fn segment_name(id: u64) -> String {
 /// The name of its hint.
 pub(crate) fn hint_name(id: u64) -> String {
     format!("segment-{id:010}.hint")
+}
+
+/// Whether the segment `bytes`, which `manifest` cannot know yet, was made by a compaction that was interrupted before it was
+/// listed, so that it holds nothing that the listed segments do not.
+///
+/// A segment is listed before the first set is written into it, so one with sets means that the list is an older one. And
+/// what compaction copies was sealed before, and the list says what number comes behind all that is sealed: so copies of records
+/// from there on, which are of a later time than the list, mean the same.
+pub(crate) fn is_interrupted_copy(manifest: &Manifest, header: &SegmentHeader, bytes: &[u8]) -> bool {
+    let next_sequence = || match Footer::at_end_of(bytes) {
+        Ok(footer) => footer.next_sequence,
+        // It is damaged, and nobody needs it, unless what can be read of it says something else.
+        Err(_) => {
+            scan::survey(bytes, header, |_| Ok(())).map_or(u64::MAX, |found| found.footer.next_sequence)
+        }
+    };
+    header.origin == Origin::Compaction && next_sequence() <= manifest.next_sequence
+}
+
+/// What is wrong with a manifest that does not know of the segment `id`, which is no copy of a compaction that was interrupted.
+pub(crate) fn is_older_than(id: u64) -> String {
+    format!(
+        "it does not know of {}, and is older than that file: put the newer manifest back, with all files of that time, or \
+         move that file away to have the store as it was then",
+        segment_name(id)
+    )
 }
 
 /// The files of a store, by their names.
@@ -107,18 +133,17 @@ impl Files {
         Ok(Manifest::empty(hash_key()))
     }
 
-    /// That no segment which is not listed holds anything that is nowhere else. A segment is listed before the first
-    /// set is written into it, so one with sets that is newer than the list means that the list is an older one.
+    /// That no segment which is not listed holds anything that is nowhere else: of those that the list cannot know yet, only
+    /// the copies of a compaction that was interrupted.
     pub(crate) fn check_orphans(&self, folder: &StoreFolder, manifest: &Manifest) -> Result<()> {
         let is_orphan = |id: &&u64| !manifest.lists(**id) && **id >= manifest.next_segment;
         for &id in self.segments.iter().filter(is_orphan) {
             let path = folder.path(&segment_name(id));
             let bytes = folder.disk().map(&path)?;
             let is_copy = SegmentHeader::decode(&path, manifest.mark(), id, &bytes)
-                .is_ok_and(|header| header.origin == Origin::Compaction);
+                .is_ok_and(|header| is_interrupted_copy(manifest, &header, &bytes));
             if !is_copy && !scan::is_zero_from(&bytes, SEGMENT_HEADER_LEN as u64) {
-                let what = format!("it does not know of {}: it is older than that file", segment_name(id));
-                return Err(Error::corrupt(&folder.path(MANIFEST), 0, what));
+                return Err(Error::corrupt(&folder.path(MANIFEST), 0, is_older_than(id)));
             }
         }
         Ok(())

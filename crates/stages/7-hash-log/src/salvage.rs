@@ -10,12 +10,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, Map, OpenOn, RealDisk, Untouched};
+use logladder_disk::{Disk, Map, RealDisk, StoreFolder, Untouched, finish_repair};
 use logladder_engine::{Engine, Error, Expire, Progress, Result, Salvaged, Severity, SyncPolicy};
 
 use crate::check::look_over;
+use crate::engine::STAGE;
 use crate::evidence::{Evidence, Listed};
-use crate::files::segment_name;
+use crate::files::{FileKind, segment_name};
+use crate::format::FORMAT_VERSION;
 use crate::format::extra::moment_of;
 use crate::format::header::SegmentHeader;
 use crate::format::record::Record;
@@ -26,15 +28,15 @@ use crate::{HashLog, Options};
 /// Makes a new store in the empty folder `into` from every valid record of the store in `dir`, which is not changed.
 ///
 /// The records of every segment are used, whatever stands before or behind them, and whether or not there is a
-/// manifest. Segments that compaction was done with are used only if something else is damaged: what they hold and no
-/// other does was overwritten or deleted, mostly. So are the records of a batch of which a part is damaged; those of
-/// one that was never finished are not. Values keep their ends.
+/// manifest. Segments that the manifest does not list, which compaction was done with or had not finished, are used only if
+/// something else is damaged: what they hold and no other does was overwritten or deleted, mostly. So are the records of a
+/// batch of which a part is damaged; those of one that was never finished are not. Values keep their ends.
 ///
 /// Where the newest record of a key is damaged, the key has the value of an older one that is still there, or none; if
 /// that record was a delete, the value may be back. [`Salvaged::problems`] says where such records were.
 ///
-/// Of an unsuccessful salvage, some of the store may be in `into`: remove it and begin again. It needs 24 bytes of memory
-/// a record.
+/// Of an unsuccessful salvage, or one that was interrupted, some of the store may be in `into`. That is not taken for a store,
+/// and neither opened nor checked: remove it and begin again. A salvage needs 24 bytes of memory a record.
 ///
 /// # Errors
 ///
@@ -80,7 +82,7 @@ pub fn salvage_with(
     let is_damaged = report.worst() >= Some(Severity::Unfinished);
     let mut wreck = Wreck::default();
     for &id in &evidence.segments {
-        if is_damaged || evidence.listed(id) != Listed::Before {
+        if is_damaged || !matches!(evidence.listed(id), Listed::Before | Listed::Nowhere) {
             wreck.take(&folder, &evidence, id)?;
         }
     }
@@ -88,11 +90,18 @@ pub fn salvage_with(
     let before = evidence.manifest.as_ref().map_or(0, |manifest| manifest.earlier_versions);
     let versions = 1 + usize::from(options.earlier_versions(before));
     let options = options.with_sync(SyncPolicy::Never).with_versions(versions);
-    let store = HashLog::open_on(disk, into, options)?;
-    let records = wreck.replay(&store)?;
-    store.sync()?;
-    let keys = store.stats()?.live_keys;
-    Box::new(store).close()?;
+    let fill = || -> Result<(u64, u64)> {
+        let owns = |name: &str| FileKind::of(name).is_some();
+        let target = StoreFolder::open_for_repair(disk, into, STAGE, FORMAT_VERSION.into(), owns)?;
+        let store = HashLog::open_in(target, options)?;
+        let records = wreck.replay(&store)?;
+        store.sync()?;
+        let keys = store.stats()?.live_keys;
+        Box::new(store).close()?;
+        finish_repair(&*folder.disk, into, STAGE, FORMAT_VERSION.into())?;
+        Ok((records, keys))
+    };
+    let (records, keys) = fill().map_err(Error::of_repair)?;
     let mut salvaged = Salvaged::default();
     (salvaged.records, salvaged.keys, salvaged.problems) = (records, keys, report.problems);
     Ok(salvaged)

@@ -275,7 +275,7 @@ impl Store {
             }
         };
         let active = writer.active.insert(active);
-        let offset = active.file.append(bytes)?;
+        let offset = active.file.append(bytes).inspect_err(|_| cut_unfinished(&*active.file))?;
         Ok((active.seat, short_offset(offset, active.header.id, &self.folder)?))
     }
 
@@ -321,6 +321,14 @@ impl Store {
         let needed = SEGMENT_HEADER_LEN as u64 + needed + FOOTER_LEN as u64;
         self.options.segment_limit().max(needed)
     }
+}
+
+/// Cuts what a failed append left behind the end of `file`, if the disk lets us. Nobody was told of it, and the next opening
+/// would have to keep a copy of it, for which a full disk has no room. Nothing is written to the file any more, so that the
+/// reserve goes with it.
+fn cut_unfinished(file: &dyn File) {
+    // The failure of the append says more.
+    let _ = file.truncate(file.len());
 }
 
 impl Growing {

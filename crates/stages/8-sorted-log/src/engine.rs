@@ -251,9 +251,20 @@ impl Open for SortedLog {
 
 impl OpenOn for SortedLog {
     fn open_on(disk: Arc<dyn Disk>, dir: &Path, options: Options) -> Result<Self> {
-        let options = options.within_limits();
         let owns = |name: &str| FileKind::of(name).is_some();
         let folder = StoreFolder::open_unclaimed(disk, dir, STAGE, FORMAT_VERSION, owns)?;
+        Self::open_in(folder, options)
+    }
+}
+
+impl SortedLog {
+    /// Opens the store in a folder that is locked.
+    ///
+    /// # Errors
+    ///
+    /// As [`Open::open`], but for what is said of the folder itself.
+    pub(crate) fn open_in(folder: StoreFolder, options: Options) -> Result<Self> {
+        let options = options.within_limits();
         let Recovered { parts, repairs, left_alone } = recover(&folder, &options)?;
         let store = Arc::new(Store::new(folder, options, parts));
         let background = Background::start(&store)?;

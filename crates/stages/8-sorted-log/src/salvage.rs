@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use logladder_disk::{Disk, OpenOn, RealDisk};
-use logladder_engine::{Engine, Problem, Progress, Result, Salvaged, Severity, SyncPolicy};
+use logladder_disk::{Disk, RealDisk, StoreFolder, finish_repair};
+use logladder_engine::{Engine, Error, Problem, Progress, Result, Salvaged, Severity, SyncPolicy};
 
 use crate::check::{as_opening_finds_it, untouched};
-use crate::files::MANIFEST;
+use crate::engine::STAGE;
+use crate::files::{FORMAT_VERSION, FileKind, MANIFEST};
 use crate::wreck::Wreck;
 use crate::{Options, SortedLog, Work};
 
@@ -23,7 +24,8 @@ use crate::{Options, SortedLog, Work};
 /// deleted, the value may be back. [`Salvaged::problems`] names the keys between which that may be so. Where the manifest is
 /// damaged, missing or too old, which of two tables is newer is a guess, and it is told for how many keys that counts.
 ///
-/// Of an unsuccessful salvage, some of the store may be in `into`: remove it and begin again.
+/// Of an unsuccessful salvage, or one that was interrupted, some of the store may be in `into`. That is not taken for a store,
+/// and neither opened nor checked: remove it and begin again.
 ///
 /// # Errors
 ///
@@ -76,13 +78,20 @@ pub fn salvage_with(
     let mut salvaged = Salvaged::default();
     // In the end it is synced as a whole.
     let options = options.with_sync(SyncPolicy::Never).with_work(Work::Caller);
-    let store = SortedLog::open_on(disk, into, options)?;
-    let guesses = wreck.for_each(&*folder.disk, |key, value| {
-        salvaged.keys += 1;
-        store.set(key, value)
-    })?;
-    store.sync()?;
-    Box::new(store).close()?;
+    let fill = || -> Result<u64> {
+        let owns = |name: &str| FileKind::of(name).is_some();
+        let target = StoreFolder::open_for_repair(disk, into, STAGE, FORMAT_VERSION, owns)?;
+        let store = SortedLog::open_in(target, options)?;
+        let guesses = wreck.for_each(&*folder.disk, |key, value| {
+            salvaged.keys += 1;
+            store.set(key, value)
+        })?;
+        store.sync()?;
+        Box::new(store).close()?;
+        finish_repair(&*folder.disk, into, STAGE, FORMAT_VERSION)?;
+        Ok(guesses)
+    };
+    let guesses = fill().map_err(Error::of_repair)?;
     salvaged.records = salvaged.keys;
     salvaged.problems = wreck.report.problems;
     if guesses > 0 {

@@ -115,6 +115,9 @@ const MAKE_FOLDER: &str = "make the folder";
 /// What is being done where a copy of a store is made.
 pub(super) const WRITE_COPY: &str = "write the copy";
 
+/// What is being done where a new store is made of what is whole of a damaged one.
+pub(super) const WRITE_REPAIR: &str = "write what is repaired to";
+
 const NO_FOLDER: &str = "something that is not a folder stands there: name another";
 
 /// Whether there is no room.
@@ -131,6 +134,9 @@ fn remedy(op: &str, said: &io::Error) -> Option<&'static str> {
     Some(match said.kind() {
         kind if is_full(kind) && op == WRITE_COPY => {
             "free some space, and copy again into an empty folder; the store itself goes on"
+        }
+        kind if is_full(kind) && op == WRITE_REPAIR => {
+            "free some space, remove the folder of the repair and repair again; the damaged store is as it was"
         }
         kind if is_full(kind) => "free some space, then open the store again",
         Kind::PermissionDenied => "this user may not do that: change the permissions, or name another folder",
@@ -207,6 +213,16 @@ mod tests {
         );
         // What the store has to write of its own before it is copied.
         assert_eq!(of_copy("/store/segment"), full("/store/segment").to_string());
+    }
+
+    #[test]
+    fn a_repair_without_room_is_to_be_removed_and_done_again() {
+        let full =
+            |path| Error::io("append to", Path::new(path), io::Error::from(io::ErrorKind::StorageFull));
+        let said = full("/new/wal").of_repair().to_string();
+        assert!(said.starts_with("cannot write what is repaired to /new/wal: "), "{said}");
+        assert!(said.contains("remove the folder of the repair and repair again"), "{said}");
+        assert!(!said.contains("open the store again"), "{said}");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use super::Checker;
 use crate::Hints;
 use crate::evidence::Listed;
-use crate::files::{MANIFEST, segment_name};
-use crate::format::header::{FOOTER_LEN, Origin, SEGMENT_HEADER_LEN, SegmentHeader};
+use crate::files::{MANIFEST, is_interrupted_copy, is_older_than, segment_name};
+use crate::format::header::{FOOTER_LEN, SEGMENT_HEADER_LEN, SegmentHeader};
 use crate::format::record::Record;
 use crate::format::{Flaw, index};
 use crate::runs::{Order, Run, RunStop, runs};
@@ -48,13 +48,8 @@ impl Checker<'_> {
                     "the manifest no longer lists it: compaction left it, and the next open removes it";
                 self.say(Severity::Remark, &name, 0, what);
             }
-            Listed::Nowhere if header.is_none_or(|header| header.origin == Origin::Sets) => {
-                self.say(
-                    Severity::Damage,
-                    MANIFEST,
-                    0,
-                    format!("it does not know of {name}: it is older than that file"),
-                );
+            Listed::Nowhere if !self.is_interrupted_copy(header.as_ref(), &bytes) => {
+                self.say(Severity::Damage, MANIFEST, 0, is_older_than(id));
             }
             Listed::Nowhere => {
                 let what = "compaction was interrupted before it was listed, and the next open removes it";
@@ -63,6 +58,11 @@ impl Checker<'_> {
             Listed::Sealed | Listed::Tail | Listed::NoList => self.records(&name, listed, header, bytes)?,
         }
         Ok(())
+    }
+
+    fn is_interrupted_copy(&self, header: Option<&SegmentHeader>, bytes: &[u8]) -> bool {
+        (header.zip(self.evidence.manifest.as_ref()))
+            .is_some_and(|(header, manifest)| is_interrupted_copy(manifest, header, bytes))
     }
 
     /// Checks the records of a segment of the store, and counts them.

@@ -13,5 +13,6 @@ mod hints;
 mod numbers;
 mod opening;
 mod panics;
+mod repair;
 mod table;
 mod tail;

@@ -1,12 +1,15 @@
 //! Opening: which files are the store, what numbers come next, and where records go.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use logladder_disk::crash::Recording;
 use logladder_disk::{Fault, Filter, RecordingDisk};
 use logladder_engine::{Engine, Error, SyncPolicy};
-use logladder_hash_log::Options;
+use logladder_hash_log::{Options, Problem, Severity, check_with};
 
 use crate::bench::{
-    bytes, close, contents, names, on_demand, open, open_with, pairs, path, refused, with_file,
+    DIR, bytes, close, contents, files, names, on_demand, open, open_with, pairs, path, refused, with_file,
 };
 
 const SEGMENT: &str = "segment-0000000001.log";
@@ -135,6 +138,42 @@ fn a_manifest_older_than_a_segment_with_sets_is_refused_and_nothing_is_removed()
     assert_eq!(names(&disk, ""), before);
 }
 
+/// The newer segment is one of copies, as an interrupted compaction leaves it, and holds what is nowhere else.
+#[test]
+fn an_older_copy_put_over_a_store_that_was_compacted_since_is_refused_and_nothing_is_removed() {
+    let disk = RecordingDisk::new();
+    let store = open(&disk).unwrap();
+    for key in [b"k1", b"k2", b"k3"] {
+        store.set(key, b"old").unwrap();
+    }
+    store.seal().unwrap();
+    store.compact_segments(&[1]).unwrap();
+    let old = contents(&store);
+    close(store);
+    let held = files(&disk.tree());
+    let store = open(&disk).unwrap();
+    store.set(b"k1", b"new").unwrap();
+    store.delete(b"k2").unwrap();
+    store.set(b"k5", b"new").unwrap();
+    store.seal().unwrap();
+    store.compact_segments(&[2, 3]).unwrap();
+    close(store);
+    let mut tree = disk.tree();
+    for (path, bytes) in held {
+        tree.put(&path, bytes);
+    }
+    let disk = RecordingDisk::from_tree(tree.clone());
+    assert_eq!(refused(&disk), ("MANIFEST".into(), 0));
+    let newer = "segment-0000000004.log";
+    let said = open(&disk).unwrap_err().to_string();
+    assert!(said.contains(newer) && said.contains("move that file away"), "{said}");
+    let report = check_with(Arc::new(disk), Path::new(DIR), &mut |_| ()).unwrap();
+    let told = |problem: &Problem| problem.severity == Severity::Damage && problem.what.contains(newer);
+    assert!(report.problems.iter().any(told), "{:?}", report.problems);
+    assert!(tree.take(&path(newer)));
+    assert_eq!(contents(&open(&RecordingDisk::from_tree(tree)).unwrap()), old, "as it says");
+}
+
 #[test]
 fn a_thousand_short_sessions_leave_few_files() {
     let disk = RecordingDisk::new();
@@ -245,5 +284,36 @@ fn after_a_full_disk_the_store_refuses_writes_reads_on_and_opens_with_what_was_a
     drop(store);
     let store = open(&disk).unwrap();
     assert_eq!(contents(&store), pairs(&[("a", "1")]));
-    assert_eq!(store.repairs()[0].len, 9, "the beginning of the failed record is kept");
+}
+
+/// Nobody was told of it, and on a full disk there is no room to keep a copy of it: then the store could not even be read.
+#[test]
+fn what_a_failed_append_left_is_cut_off_at_once_and_the_next_opening_has_nothing_to_keep() {
+    for (is_reserved, sync) in
+        [(true, SyncPolicy::Never), (false, SyncPolicy::Never), (false, SyncPolicy::Always)]
+    {
+        for can_cut in [true, false] {
+            let told = format!("reserved: {is_reserved}, {sync:?}, can cut: {can_cut}");
+            let fault = |on, torn_at| Fault { on, after: 0, torn_at, kind: std::io::ErrorKind::StorageFull };
+            let disk = RecordingDisk::new();
+            let store = open_with(&disk, on_demand().with_sync(sync)).unwrap();
+            if !is_reserved {
+                disk.inject(fault(Filter::Truncate, 0));
+            }
+            store.set(b"a", b"1").unwrap();
+            disk.inject(fault(Filter::Append, 9));
+            if !can_cut {
+                disk.inject(fault(Filter::Truncate, 0));
+            }
+            assert!(store.set(b"b", b"2").is_err(), "{told}");
+            assert_eq!(contents(&store), pairs(&[("a", "1")]), "{told}");
+            drop(store);
+            disk.clear_faults();
+            assert_eq!(bytes(&disk, SEGMENT).len() == 32 + 16 + 2, can_cut, "{told}");
+            let store = open(&disk).unwrap();
+            assert_eq!(contents(&store), pairs(&[("a", "1")]), "{told}");
+            let kept: Vec<u64> = store.repairs().iter().map(|repair| repair.len).collect();
+            assert_eq!(kept, if can_cut { vec![] } else { vec![9] }, "{told}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod numbers;
 mod opening;
 mod orphans;
 mod panics;
+mod repair;
 mod table;
 mod tail;
 mod wrecks;
