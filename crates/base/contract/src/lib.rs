@@ -72,6 +72,7 @@ pub mod injected;
 mod list;
 mod model;
 mod process;
+mod repair;
 mod sabotage;
 mod samples;
 pub mod second_process;
@@ -95,6 +96,7 @@ pub use golden::assert_script;
 pub use model::{ModelSummary, SEED, model};
 #[doc(hidden)]
 pub use process::assert_killed_owner_loses_nothing;
+pub use repair::Repair;
 pub use sabotage::Sabotage;
 #[doc(hidden)]
 pub use sabotage::assert_noticed;
