@@ -1,4 +1,13 @@
 //! A repair that ends before its time: what it leaves is not taken for a store.
+//!
+//! The stages that can make a new store of what is whole of a damaged one say how they do it in a `Repair`, and are held to
+//! this wherever a crash comes, and wherever the disk is full:
+//!
+//! ```text
+//!   nothing but what claims the folder     an empty store, or refused
+//!   some of the keys                       refused, and told to be removed
+//!   all of them, and claimed as a store    opened, with every key
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;
