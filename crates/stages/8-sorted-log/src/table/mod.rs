@@ -16,7 +16,8 @@
 //! fingerprint of the whole file that costs a few bytes of work a block. The manifest knows the checksum of the footer, so a
 //! table of the same shape from another store is not taken for this one.
 //!
-//! The file is mapped into memory. Opening it checks the header, the footer, the index and the filter; a block is checked
+//! The file is mapped into memory. Opening it checks the header, the footer, the index and the filter, and copies those two:
+//! a filter that is damaged behind an open store would have keys be missing without a word. A block is checked
 //! when it is first read, and a bit in memory remembers that. So no damaged byte is ever believed, a store of
 //! many tables opens at once, and what is read often is not checked often. What a disk does to a block after its first
 //! read, the page cache of the kernel does not see either.
@@ -189,7 +190,7 @@ pub(crate) struct Table {
     path: PathBuf,
     map: Map,
     index: Index,
-    filter: Range<usize>,
+    filter: Box<[u8]>,
     /// A bit for each block: whether its checksum has been compared.
     verified: Box<[AtomicU64]>,
 }
@@ -236,10 +237,9 @@ impl Table {
 
     fn of_map(path: &Path, map: Map, meta: TableMeta, footer_at: usize, footer: Footer) -> Result<Self> {
         let (filter_at, index_at) = (index(footer.filter_at), index(footer.index_at));
-        section(path, &map, filter_at..index_at, "filter")?;
+        let filter = section(path, &map, filter_at..index_at, "filter")?.into();
         let index = footer.index(path, &map, footer_at)?;
         let verified = (0..index.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        let filter = filter_at..index_at - 4;
         Ok(Self { meta, path: path.to_path_buf(), map, index, filter, verified })
     }
 
@@ -263,7 +263,7 @@ impl Table {
     ) -> Result<Option<R>> {
         if key < self.meta.smallest.as_slice()
             || key > self.meta.largest.as_slice()
-            || !filter::may_have(&self.map[self.filter.clone()], hash)
+            || !filter::may_have(&self.filter, hash)
         {
             return Ok(None);
         }
