@@ -20,6 +20,8 @@ pub struct Untouched {
     pub entries: Vec<Entry>,
     /// Whether a file of this name is the store's.
     owns: fn(&str) -> bool,
+    /// Whether the lock file claims the folder for the store. Only then may a stranger's files be in it.
+    is_claimed: bool,
     _lock: Option<Lock>,
 }
 
@@ -57,10 +59,10 @@ impl Untouched {
         }
         let lock = if has_lock_file { lock(&*disk, &lock_path)? } else { None };
         // A lock file that cannot be read is damage, as others are.
-        if let Ok(line) = disk.read(&lock_path) {
-            refuse_unfinished(&dir, stage, version, &line)?;
-        }
-        Ok(Self { disk, dir, entries, owns, _lock: lock })
+        let line = disk.read(&lock_path).unwrap_or_default();
+        refuse_unfinished(&dir, stage, version, &line)?;
+        let is_claimed = line == claim(stage, version).as_bytes();
+        Ok(Self { disk, dir, entries, owns, is_claimed, _lock: lock })
     }
 
     /// The path of a file in it.
@@ -81,12 +83,11 @@ impl Untouched {
     /// What a check says of a folder among the files.
     #[must_use]
     pub fn judge_folder(&self, name: &str) -> Problem {
-        let (severity, what) = if (self.owns)(name) || name == LOCK_FILE {
-            (Severity::Damage, "a folder stands where a file of the store belongs: move it away")
-        } else {
-            (Severity::Remark, "it is a folder, and none of the store's")
-        };
-        Problem::new(severity, &self.path(name), 0, what)
+        if (self.owns)(name) || name == LOCK_FILE {
+            let what = "a folder stands where a file of the store belongs: move it away";
+            return Problem::new(Severity::Damage, &self.path(name), 0, what);
+        }
+        self.judge_stranger(name, "it is a folder, and none of the store's")
     }
 
     /// What a check says of a file that has no name of the store's: it stands beside one that has, or is a stranger's.
@@ -94,14 +95,27 @@ impl Untouched {
     pub fn judge_other_file(&self, name: &str) -> Problem {
         let whole = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
         let base = whole.split_once(TORN_INFIX).map_or(whole, |(base, _)| base);
-        let what = if !(self.owns)(base) {
-            "it is no file of the store"
-        } else if name.ends_with(TEMPORARY_SUFFIX) {
+        if !(self.owns)(base) {
+            return self.judge_stranger(name, "it is no file of the store");
+        }
+        let what = if name.ends_with(TEMPORARY_SUFFIX) {
             "an interrupted write left it, and the next open removes it"
         } else {
             "an earlier open cut this off an unfinished write, and kept it"
         };
         Problem::new(Severity::Remark, &self.path(name), 0, what)
+    }
+
+    /// A store lives beside it, but is not opened there as long as nothing says that the folder is the store's.
+    fn judge_stranger(&self, name: &str, what: &str) -> Problem {
+        let path = self.path(name);
+        if self.is_claimed {
+            return Problem::new(Severity::Remark, &path, 0, what);
+        }
+        let what = format!(
+            "{what}, which is refused beside it while {LOCK_FILE} does not claim the folder: move it away"
+        );
+        Problem::new(Severity::Damage, &path, 0, what)
     }
 
     /// That a new store can be made in the folder `into` from what is salvaged of this one, which is not touched by that.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logladder_disk::crash::{Recording, Tree};
-use logladder_disk::{Disk, LOCK_FILE, RealDisk, RecordingDisk, StoreFolder, cut_torn_tail};
-use logladder_engine::{Error, Result};
+use logladder_disk::{Disk, LOCK_FILE, RealDisk, RecordingDisk, StoreFolder, Untouched, cut_torn_tail};
+use logladder_engine::{Error, Result, Severity};
 
 const DIR: &str = "/a/store";
 
@@ -128,6 +128,31 @@ fn an_unfinished_claim_lets_nobody_take_a_strangers_folder() {
         assert!(matches!(open(&disk), Err(Error::ForeignStore { .. })), "{claim:?}");
         assert_untouched(&disk);
         open(&disk_with(&[(LOCK_FILE, claim), ("store.json", b"")])).unwrap();
+    }
+}
+
+#[test]
+fn a_check_calls_a_stranger_damage_just_where_it_keeps_the_store_from_opening() {
+    let claims = [None, Some(&b""[..]), Some(b"logladder sc\0\0"), Some(b"logladder scan-log 2\n")];
+    for (claim, is_folder) in claims.into_iter().flat_map(|claim| [(claim, false), (claim, true)]) {
+        let disk = disk_with(&[("store.json", b"")]);
+        if let Some(claim) = claim {
+            disk.create(&path(LOCK_FILE)).unwrap().append(claim).unwrap();
+        }
+        let judge = if is_folder {
+            disk.create_dir(&path("thesis")).unwrap();
+            Untouched::judge_folder
+        } else {
+            disk.create(&path("thesis")).unwrap();
+            Untouched::judge_other_file
+        };
+        let shared = Arc::new(disk.clone());
+        let folder =
+            Untouched::open(shared, Path::new(DIR), "scan-log", 2, |name| name == "store.json").unwrap();
+        let is_damage = judge(&folder, "thesis").severity == Severity::Damage;
+        drop(folder);
+        assert_eq!(is_damage, open(&disk).is_err(), "{claim:?}, a folder: {is_folder}");
+        assert_eq!(is_damage, claim != claims[3], "{claim:?}, a folder: {is_folder}");
     }
 }
 
