@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::ProgressBar;
 use logladder::disk::RealDisk;
-use logladder::{CheckReport, Problem, Progress, STAGES, Salvaged, Severity, Stage, SyncPolicy};
+use logladder::{
+    CheckReport, Engine, Error, Problem, Progress, STAGES, Salvaged, Severity, Stage, SyncPolicy,
+};
 use logladder_engine::Compacted;
 
 use crate::arguments::StoreArguments;
@@ -134,7 +136,7 @@ fn salvage(stage: &Stage, arguments: &StoreArguments, into: &Path, out: &mut dyn
     if salvaged.is_err() && must_be_empty(into, "").is_err() {
         remark(&format!("the repair was not finished: remove {} and repair again", into.display()));
     }
-    let salvaged = salvaged?;
+    let salvaged = salvaged.map_err(of_the_folder)?;
     bar.finish_and_clear();
     let Salvaged { records, keys, problems, .. } = salvaged;
     print_problems(&problems, arguments, out)?;
@@ -201,7 +203,7 @@ fn read_everything(stage: &Stage, arguments: &StoreArguments, out: &mut dyn Writ
             writeln!(out, "healthy")?;
             Ok(Answer::Yes)
         }
-        Err(error) if matches!(error.downcast_ref(), Some(logladder::Error::Corrupt { .. })) => {
+        Err(error) if matches!(error.downcast_ref(), Some(Error::Corrupt { .. })) => {
             if arguments.json {
                 let what = as_json_text(&error.to_string());
                 writeln!(out, r#"{{"healthy":false,"problem":{what}}}"#)?;
@@ -226,7 +228,7 @@ impl Backup {
         let what = "a copy is made in a folder that is not there yet or is empty";
         must_be_empty(&self.into, &format!("{what}: name another, or move this one away"))?;
         let engine = arguments.open()?;
-        capability::backup(&*engine)?.backup(&self.into)?;
+        copy(&*engine, &self.into)?;
         engine.close()?;
         remark(&format!("backed up into {}", self.into.display()));
         Ok(Answer::Yes)
@@ -252,10 +254,27 @@ impl Restore {
         if let Some(iterate) = engine.as_iterate() {
             iterate.for_each(&mut |_, _| ControlFlow::Continue(()))?;
         }
-        capability::backup(&*engine)?.backup(&arguments.dir)?;
+        copy(&*engine, &arguments.dir)?;
         engine.close()?;
         remark(&format!("restored into {}", arguments.dir.display()));
         Ok(Answer::Yes)
+    }
+}
+
+/// Copies the store into the folder.
+///
+/// # Errors
+///
+/// The stage has no backups, or the folder cannot be used.
+fn copy(engine: &dyn Engine, into: &Path) -> Result<()> {
+    capability::backup(engine)?.backup(into).map_err(|error| of_the_folder(error.into()))
+}
+
+/// What a stage that can do it refuses is the folder, which lies in that of the store: not what exit code 5 is for.
+fn of_the_folder(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(Error::Unsupported { what }) => Refusal::Store(what.clone()).into(),
+        _ => error,
     }
 }
 

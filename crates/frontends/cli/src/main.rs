@@ -61,8 +61,9 @@ fn main() -> ExitCode {
         Err(error) => {
             // What was printed before the error comes before it.
             let _ = out.flush();
-            // Whatever else fails in reading or writing says at what.
-            let is_of_output = error.chain().len() == 1 && error.is::<io::Error>();
+            // Whatever else fails in reading or writing says at what, as an error that it wraps or is wrapped in.
+            let is_of_system = |error: &io::Error| error.get_ref().is_none();
+            let is_of_output = error.chain().len() == 1 && error.downcast_ref().is_some_and(is_of_system);
             let what = if is_of_output { "cannot write to standard output: " } else { "" };
             remark(&format!("{BAD}error:{BAD:#} {what}{error:#}"));
             ExitCode::from(code_of(&error))

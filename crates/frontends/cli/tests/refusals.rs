@@ -244,6 +244,35 @@ fn a_full_disk_behind_the_output_is_named_as_that() {
     }
 }
 
+/// The file may not grow, so the export fails; the store itself reserves nothing then.
+#[cfg(unix)]
+#[test]
+fn an_export_without_room_names_its_file_and_leaves_none() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["set", "a", &"long ".repeat(1000)]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -f 0; exec \"$0\" export out.jsonl", env!("CARGO_BIN_EXE_logladder")]);
+    let output = shell.current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("out.jsonl") && !said.contains("standard output"), "{said}");
+    let left: Vec<_> = called::files_in(folder.path()).into_keys().collect();
+    assert!(left.iter().all(|path| !path.display().to_string().contains("out.jsonl")), "{left:?}");
+}
+
+#[test]
+fn a_folder_within_that_of_the_store_is_refused_for_a_copy_as_a_place_and_not_as_a_stage() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["set", "a", "1"]);
+    let store = folder.path().join("logladder-data");
+    for words in [["backup", "logladder-data/copy"], ["check", "--repair=logladder-data/copy"]] {
+        let output = run(folder.path(), &words);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{words:?}: {said}");
+        assert!(said.contains("name another folder") && !store.join("copy").exists(), "{words:?}: {said}");
+    }
+}
+
 #[test]
 fn a_value_that_would_end_at_once_is_refused_and_not_set() {
     let folder = tempfile::tempdir().unwrap();
