@@ -51,7 +51,8 @@
 //! ```
 //!
 //! What no stage can be asked in the same way has its machinery here: [`second_process`] runs a test again in a process
-//! that can be killed, and [`injected`] lets its system calls fail, or kills it at any of them.
+//! that can be killed, [`injected`] lets its system calls fail, or kills it at any of them, and [`moved`] takes its folder
+//! away.
 //!
 //! This crate is a development tool: a stage has it as a dev-dependency, with the feature `sabotage`.
 
@@ -71,6 +72,7 @@ mod golden;
 pub mod injected;
 mod list;
 mod model;
+pub mod moved;
 mod process;
 mod repair;
 mod sabotage;

@@ -16,12 +16,18 @@
 //! }
 //! ```
 
+#[cfg(target_os = "linux")]
+pub mod cut_map;
 pub mod draw;
 pub mod failure;
+pub mod kill_loop;
 pub mod ledger;
+pub mod race;
+pub mod small_disk;
 pub mod steps;
 
 use std::env;
+use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
@@ -125,6 +131,11 @@ impl Running {
         while self.next_line().is_some() {}
         self.child.wait().unwrap_or_else(|error| panic!("the second process does not end: {error}"))
     }
+}
+
+/// What must come off for the test to say anything, or is what it asks.
+pub(crate) fn must<T, E: Display>(what: &str, outcome: Result<T, E>) -> T {
+    outcome.unwrap_or_else(|error| panic!("{what}? {error}"))
 }
 
 /// A folder where syncs cost nothing, if there is one: for tests that are not about what a disk does after a sync.

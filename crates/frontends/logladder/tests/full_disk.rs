@@ -4,39 +4,11 @@
 
 mod child;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use logladder::{Durability, STAGES, Stage, SyncPolicy};
+use logladder_contract::second_process::small_disk::SmallDisk;
 
 fn persistent() -> impl Iterator<Item = &'static Stage> {
     STAGES.iter().filter(|stage| stage.durability(SyncPolicy::Never) > Durability::Never)
-}
-
-/// A file system of 64 KiB in memory, unmounted when it is dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path) -> Option<Self> {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k", "logladder-test"])
-            .arg(at)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        mounted.then(|| Self(at.to_path_buf()))
-    }
-
-    /// Makes room, as a user would who was told to.
-    fn enlarge(&self) {
-        let status = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&self.0).status();
-        assert!(status.expect("mount runs").success());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
 }
 
 #[test]

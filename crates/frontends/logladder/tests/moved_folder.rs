@@ -9,12 +9,11 @@
     reason = "a test that cannot be set up has failed, and plays the user who moves folders"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
-use logladder::{Durability, Engine, Error, Result, STAGES, Stage, SyncPolicy};
+use logladder::{Durability, Engine, STAGES, Stage, SyncPolicy};
+use logladder_contract::moved::{assert_says_what_happened, files_in};
 
 /// Every stage with files, with either way to write.
 fn persistent() -> impl Iterator<Item = (&'static Stage, SyncPolicy)> {
@@ -32,27 +31,6 @@ fn filled(stage: &Stage, dir: &Path, sync: SyncPolicy, value: &[u8]) -> Box<dyn 
     store
 }
 
-/// Every file below the folder, with its path in it.
-fn files_in(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(dir).unwrap().map(std::result::Result::unwrap) {
-        let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            let inner = files_in(&entry.path());
-            files.extend(inner.into_iter().map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
-        } else {
-            files.insert(name, fs::read(entry.path()).unwrap());
-        }
-    }
-    files
-}
-
-fn assert_says_that_it_moved(outcome: Result<()>, dir: &Path, stage: &str) {
-    let error = outcome.expect_err(stage);
-    let is_typed = matches!(&error, Error::Io { path, source, .. } if path == dir && source.kind() == ErrorKind::NotFound);
-    assert!(is_typed && error.to_string().contains("moved"), "{stage}: {error:?}");
-}
-
 #[test]
 fn a_sync_of_a_store_whose_folder_was_removed_is_an_error() {
     for (stage, sync) in persistent() {
@@ -60,7 +38,7 @@ fn a_sync_of_a_store_whose_folder_was_removed_is_an_error() {
         let dir = folder.path().join("store");
         let store = filled(stage, &dir, sync, b"value");
         fs::remove_dir_all(&dir).unwrap();
-        assert_says_that_it_moved(store.sync(), &dir, &format!("{} {sync:?}", stage.name));
+        assert_says_what_happened(store.sync(), &format!("{} {sync:?}", stage.name), &dir);
     }
 }
 
@@ -77,7 +55,7 @@ fn a_store_whose_folder_was_moved_away_touches_no_other_at_its_path() {
         // What only appends to a file that is open is done where that file is.
         let set = store.set(b"one", b"later");
         let _ = store.delete(b"two");
-        assert_says_that_it_moved(store.sync(), &dir, &format!("{} {sync:?}", stage.name));
+        assert_says_what_happened(store.sync(), &format!("{} {sync:?}", stage.name), &dir);
         assert!(files_in(&dir) == before, "{} {sync:?}: the other store has changed", stage.name);
         drop(store);
         assert!(files_in(&dir) == before, "{} {sync:?}: it has changed at the end", stage.name);

@@ -8,15 +8,12 @@
     reason = "a test that cannot be set up has failed, and plays the user who moves folders"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
-use logladder_engine::{Compact, Engine, Error, Open};
+use logladder_contract::moved::{assert_says_what_happened, files_in};
+use logladder_engine::{Compact, Engine, Open};
 use logladder_replay_log::{Housekeeping, Options, Persistence, ReplayLog};
-
-type Files = BTreeMap<String, Vec<u8>>;
 
 fn open(dir: &Path, persistence: Persistence) -> ReplayLog {
     let options = Options::default().with_housekeeping(Housekeeping::OnDemand).with_persistence(persistence);
@@ -25,12 +22,6 @@ fn open(dir: &Path, persistence: Persistence) -> ReplayLog {
 
 fn fill(store: &ReplayLog, value: &[u8]) {
     (0..20_u8).for_each(|n| store.set(&[n % 7], value).unwrap());
-}
-
-fn files_in(dir: &Path) -> Files {
-    let read =
-        |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap());
-    fs::read_dir(dir).unwrap().map(|entry| read(entry.unwrap())).collect()
 }
 
 #[test]
@@ -49,9 +40,7 @@ fn another_store_at_the_path_of_one_that_was_moved_away_is_left_as_it_is() {
 
         let outcome =
             if persistence == Persistence::Snapshots { store.sync() } else { store.compact().map(drop) };
-        let error = outcome.expect_err("it has no folder any more");
-        let is_typed = matches!(&error, Error::Io { path, source, .. } if *path == dir && source.kind() == ErrorKind::NotFound);
-        assert!(is_typed && error.to_string().contains("moved"), "{persistence:?}: {error:?}");
+        assert_says_what_happened(outcome, &format!("{persistence:?}"), &dir);
         assert!(files_in(&dir) == before, "{persistence:?}: the other store's files have changed");
         drop(store);
         assert!(files_in(&dir) == before, "{persistence:?}: the other store's files have changed");

@@ -8,12 +8,11 @@
     reason = "a test that cannot be set up has failed, and plays the user who moves folders"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
-use logladder_engine::{Engine, Error, Open, SyncPolicy};
+use logladder_contract::moved::{assert_says_what_happened, files_in};
+use logladder_engine::{Engine, Open, SyncPolicy};
 use logladder_write_behind::{Janitor, Options, WriteBehind};
 
 fn open(dir: &Path, sync: SyncPolicy) -> WriteBehind {
@@ -22,22 +21,6 @@ fn open(dir: &Path, sync: SyncPolicy) -> WriteBehind {
 
 fn fill(store: &WriteBehind, value: &[u8]) {
     (0..20_u8).for_each(|n| store.set(&[n], value).unwrap());
-}
-
-/// Every file of the store, with its path in it.
-fn files_in(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
-        let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            files.extend(
-                files_in(&entry.path()).into_iter().map(|(file, bytes)| (format!("{name}/{file}"), bytes)),
-            );
-        } else {
-            files.insert(name, fs::read(entry.path()).unwrap());
-        }
-    }
-    files
 }
 
 #[test]
@@ -57,9 +40,7 @@ fn another_store_at_the_path_of_one_that_was_moved_away_is_left_as_it_is() {
         drop(other);
         let before = files_in(&dir);
 
-        let error = store.sync().expect_err("it has no folder any more");
-        let is_typed = matches!(&error, Error::Io { path, source, .. } if *path == dir && source.kind() == ErrorKind::NotFound);
-        assert!(is_typed && error.to_string().contains("moved"), "{sync:?}: {error:?}");
+        assert_says_what_happened(store.sync(), &format!("{sync:?}"), &dir);
         assert!(files_in(&dir) == before, "{sync:?}: the other store's files have changed");
 
         // Nothing that was put is forgotten: it is written as soon as the folder is back.

@@ -2,125 +2,30 @@
 //! its folder, must not touch what is not its own.
 
 #![cfg(unix)]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "a test that cannot be set up has failed, and plays the user who moves folders"
-)]
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
-
-use logladder_engine::{Backup, Compact, Engine, Error, Open, Result};
+use logladder_contract::moved::Moved;
+use logladder_engine::Open;
 use logladder_hash_log::{Compaction, HashLog, Options};
 
-const SEGMENT_BYTES: u64 = 400;
-
-type Files = BTreeMap<String, Vec<u8>>;
-
-fn open(dir: &Path) -> HashLog {
-    let options = Options::default().with_segment_bytes(SEGMENT_BYTES).with_compaction(Compaction::OnDemand);
-    HashLog::open(dir, options).unwrap()
-}
-
-/// Sets some keys twice, in several segments, of which the last is not full.
-fn fill(store: &HashLog, value: &[u8]) {
-    for round in 0..2_u8 {
-        for key in 0..10_u8 {
-            store.set(&[key], &[value, &[round; 40]].concat()).unwrap();
-        }
-    }
-}
-
-fn files_in(dir: &Path) -> Files {
-    let read =
-        |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap());
-    fs::read_dir(dir).unwrap().map(|entry| read(entry.unwrap())).collect()
-}
-
-/// What an open store is asked to do that concerns its files.
-const DEEDS: [&str; 6] = ["sync", "rotate", "seal", "compact", "back up", "close"];
-
-fn perform(deed: &str, store: HashLog, backup: &Path) -> Result<()> {
-    match deed {
-        "sync" => store.sync(),
-        "rotate" => (0..10).try_for_each(|_| store.set(b"more", &[1; 100])),
-        "seal" => store.seal(),
-        "compact" => store.compact().map(drop),
-        "back up" => store.backup(backup),
-        _ => Box::new(store).close(),
-    }
-}
-
-fn assert_says_what_happened(outcome: Result<()>, deed: &str, dir: &Path) {
-    let error = outcome.expect_err(deed);
-    let is_typed = matches!(&error, Error::Io { path, source, .. } if path == dir && source.kind() == ErrorKind::NotFound);
-    assert!(is_typed, "{deed}: {error:?}");
-    assert!(error.to_string().contains("moved"), "{deed}: {error}");
-}
+const MOVED: Moved<HashLog> = Moved {
+    open: |dir| {
+        let options = Options::default().with_segment_bytes(400).with_compaction(Compaction::OnDemand);
+        HashLog::open(dir, options)
+    },
+    seal: HashLog::seal,
+};
 
 #[test]
 fn another_store_at_the_path_of_one_that_was_moved_away_is_left_as_it_is() {
-    // With everything sealed, and with a segment that still grows.
-    for (deed, is_sealed) in DEEDS.into_iter().flat_map(|deed| [(deed, false), (deed, true)]) {
-        if (deed, is_sealed) == ("seal", true) {
-            continue;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let [dir, away, backup] = ["data", "data.old", "backup"].map(|name| folder.path().join(name));
-        let store = open(&dir);
-        fill(&store, b"first");
-        if is_sealed {
-            store.seal().unwrap();
-        }
-        fs::rename(&dir, &away).unwrap();
-        let other = open(&dir);
-        fill(&other, b"other");
-        Box::new(other).close().unwrap();
-        let before = files_in(&dir);
-
-        assert_says_what_happened(perform(deed, store, &backup), deed, &dir);
-        let after = files_in(&dir);
-        let changed: Vec<&String> =
-            before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name)).collect();
-        assert!(changed.is_empty(), "{deed}, sealed {is_sealed}: {changed:?}");
-        assert!(!backup.exists(), "{deed}: a backup of another store was begun");
-
-        // What was acknowledged is where the folder is.
-        let moved = open(&away);
-        for key in 0..10_u8 {
-            assert_eq!(moved.get(&[key]).unwrap().unwrap(), [b"first", &[1; 40][..]].concat(), "{deed}");
-        }
-    }
+    MOVED.assert_another_store_at_its_path_is_left_alone();
 }
 
 #[test]
 fn a_store_whose_folder_was_moved_away_and_put_back_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let [dir, away] = ["data", "data.old"].map(|name| folder.path().join(name));
-    let store = open(&dir);
-    fill(&store, b"first");
-    store.seal().unwrap();
-    fs::rename(&dir, &away).unwrap();
-    assert_says_what_happened(store.compact().map(drop), "compact", &dir);
-    assert_eq!(store.get(&[3]).unwrap().unwrap(), [b"first", &[1; 40][..]].concat());
-    fs::rename(&away, &dir).unwrap();
-    store.compact().unwrap();
-    fill(&store, b"again");
-    Box::new(store).close().unwrap();
-    assert_eq!(open(&dir).get(&[3]).unwrap().unwrap(), [b"again", &[1; 40][..]].concat());
+    MOVED.assert_a_folder_that_is_put_back_is_gone_on_with();
 }
 
 #[test]
 fn a_sync_of_a_store_whose_folder_was_removed_says_so() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path().join("data");
-    let store = open(&dir);
-    fill(&store, b"first");
-    store.sync().unwrap();
-    fs::remove_dir_all(&dir).unwrap();
-    assert_says_what_happened(store.sync(), "sync", &dir);
+    MOVED.assert_a_removed_folder_is_told_by_a_sync();
 }
