@@ -30,9 +30,6 @@ use crate::store::Tables;
 use crate::table::cursor::RunCursor;
 use crate::table::{Table, filter};
 
-/// Of a table that is only to be told from a stranger's, so many entries are looked at.
-const SAMPLE: u64 = 1024;
-
 /// What opening has read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known<'k> {
@@ -93,26 +90,25 @@ impl Known<'_> {
         }
         // It was begun and never ended.
         let Ok(table) = Table::open_unlisted(place.disk, path, number) else { return Ok(true) };
-        let is_suspicious = self.logs.is_empty() && number > found.highest;
-        if self.says_as_much_as(&Arc::new(table), if is_suspicious { u64::MAX } else { SAMPLE }) {
+        if self.says_as_much_as(&Arc::new(table)) {
             return Ok(true);
         }
-        if is_suspicious {
+        if self.logs.is_empty() && number > found.highest {
             let what = format!("it does not know of {}, and is older than that file", kind.name());
             return Err(Error::corrupt(&place.path(MANIFEST), found.end as u64, what));
         }
         Ok(false)
     }
 
-    /// Whether the first entries of the table, so many, stand in the store as well.
-    fn says_as_much_as(&self, table: &Arc<Table>, entries: u64) -> bool {
+    /// Whether each entry of the table stands in the store as well. A stranger's table ends that soon, and nothing less says
+    /// that one of ours can go.
+    fn says_as_much_as(&self, table: &Arc<Table>) -> bool {
         let Ok(mut cursor) = RunCursor::seek(slice::from_ref(table), Bound::Unbounded, Direction::Forward)
         else {
             // A damaged block: of a table that was never synced, any may be lost.
             return true;
         };
-        for _ in 0..entries {
-            let Some(key) = cursor.key() else { break };
+        while let Some(key) = cursor.key() {
             if !self.has(key, cursor.value()) {
                 return false;
             }

@@ -128,6 +128,34 @@ fn what_someone_put_there_is_left_alone_and_told_and_the_store_goes_on_beside_it
     }
 }
 
+/// It is the one place of that key, whoever has put it there: an older copy of the whole store over a newer one leaves it so.
+#[test]
+fn a_table_that_says_more_only_at_its_end_is_left_alone_and_told() {
+    let filled = |more: &[(&str, &str)]| {
+        let disk = RecordingDisk::new();
+        let store = open(&disk).unwrap();
+        for number in 0..3_000 {
+            store.set(format!("key {number:04}").as_bytes(), b"value").unwrap();
+        }
+        for (key, value) in more {
+            store.set(key.as_bytes(), value.as_bytes()).unwrap();
+        }
+        store.compact().unwrap();
+        // So that a log goes on, and no write is missing.
+        store.set(b"key 0000", b"value").unwrap();
+        close(store);
+        disk
+    };
+    let [disk, newer] = [filled(&[]), filled(&[("last", "precious")])];
+    let name = "0000000100.table";
+    let table = renumbered(&newer, &the(&newer, ".table"), name);
+    let disk = with_file(&disk, name, table.clone());
+    let store = open(&disk).unwrap();
+    assert_eq!(store.left_alone(), [path(name)]);
+    close(store);
+    assert_eq!(bytes(&disk, name), table);
+}
+
 /// Failure mode 6: a manifest that says less than the tables. One flipped bit in its last edit, and that edit is cut off as one
 /// that a crash left unfinished; what the table has, nothing else has.
 #[test]
