@@ -132,11 +132,7 @@ fn salvage(stage: &Stage, arguments: &StoreArguments, into: &Path, out: &mut dyn
         let mut tell = |progress: Progress<'_>| show(&bar, &progress);
         store::salvage(stage, arguments.versions, &arguments.dir, into, &mut tell)
     });
-    // It was empty before.
-    if salvaged.is_err() && must_be_empty(into, "").is_err() {
-        remark(&format!("the repair was not finished: remove {} and repair again", into.display()));
-    }
-    let salvaged = salvaged.map_err(of_the_folder)?;
+    let salvaged = salvaged.map_err(|error| not_made("the repair", into, error))?;
     bar.finish_and_clear();
     let Salvaged { records, keys, problems, .. } = salvaged;
     print_problems(&problems, arguments, out)?;
@@ -267,11 +263,15 @@ impl Restore {
 ///
 /// The stage has no backups, or the folder cannot be used.
 fn copy(engine: &dyn Engine, into: &Path) -> Result<()> {
-    capability::backup(engine)?.backup(into).map_err(|error| of_the_folder(error.into()))
+    capability::backup(engine)?.backup(into).map_err(|error| not_made("the copy", into, error.into()))
 }
 
-/// What a stage that can do it refuses is the folder, which lies in that of the store: not what exit code 5 is for.
-fn of_the_folder(error: anyhow::Error) -> anyhow::Error {
+/// The error of what should have been made in the folder, which was empty before. What a stage that can do it refuses is the
+/// folder itself, which lies in that of the store: not what exit code 5 is for.
+fn not_made(what: &str, into: &Path, error: anyhow::Error) -> anyhow::Error {
+    if must_be_empty(into, "").is_err() {
+        remark(&format!("{what} was not finished: remove {} and begin it again", into.display()));
+    }
     match error.downcast_ref() {
         Some(Error::Unsupported { what }) => Refusal::Store(what.clone()).into(),
         _ => error,

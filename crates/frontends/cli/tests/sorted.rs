@@ -151,7 +151,7 @@ fn check_names_each_damaged_table_and_repair_makes_a_store_of_the_rest_and_leave
             "mended is not empty; a store is made anew in a folder that is not there yet or is empty",
             3,
         ),
-        ("store/new", "name another folder", 5),
+        ("store/new", "name another folder", 3),
     ] {
         let output = run(folder.path(), &["--dir", "store", "check", "--repair", into]);
         let said = String::from_utf8(output.stderr).unwrap();

@@ -24,13 +24,14 @@ impl Store {
     pub(crate) fn backup(&self, dir: &Path) -> Result<()> {
         // What is listed stays while this runs.
         let _no_compaction = self.compaction.lock().map_err(|_| Error::panicked())?;
-        // Before a folder is made for a copy of what is not there any more.
+        // Before a table is written for a copy that cannot be made there, or a folder made for one of what is not there any more.
+        self.folder.check_copy_target(dir)?;
+        self.folder.check_in_place()?;
+        self.flush_all()?;
         self.folder.check_in_place()?;
         let disk = Arc::clone(self.folder.disk());
         let owns = |name: &str| FileKind::of(name).is_some();
         let target = self.folder.open_for_copy(dir, STAGE, FORMAT_VERSION, owns)?;
-        self.flush_all()?;
-        self.folder.check_in_place()?;
         let _no_flush = self.flushing.lock().map_err(|_| Error::panicked())?;
         let mut manifest = self.manifest()?;
         // The copy has no log: its first write makes one, with a number behind that.
