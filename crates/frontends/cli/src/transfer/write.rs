@@ -38,7 +38,7 @@ impl Export {
         let done = if self.file.as_os_str() == PIPE {
             write_all(&*engine, format, &self.listing, out)?
         } else {
-            self.write_file(&*engine, format)?
+            self.write_file(&*engine, format, &arguments.dir)?
         };
         engine.close()?;
         remark(&format!("{} exported", counted(done, "record")));
@@ -46,12 +46,19 @@ impl Export {
     }
 
     /// Writes another file beside the one that is asked for, and gives it its name once it is whole.
-    fn write_file(&self, engine: &dyn Engine, format: Format) -> Result<u64> {
+    fn write_file(&self, engine: &dyn Engine, format: Format, store: &Path) -> Result<u64> {
         let disk = RealDisk::shared();
         let path = disk.absolute(&self.file)?;
         if disk.entry(&path)?.is_some() {
             let what =
                 format!("{} is there already: move it away, or name another file", self.file.display());
+            return Err(Refusal::Store(what).into());
+        }
+        if disk.resolved(&path)?.starts_with(disk.resolved(store)?) {
+            let what = format!(
+                "{} lies in the folder of the store, which has no room for other files: name a file elsewhere",
+                self.file.display()
+            );
             return Err(Refusal::Store(what).into());
         }
         let mut temporary = path.clone().into_os_string();
