@@ -4,7 +4,7 @@
 //! this wherever a crash comes, and wherever the disk is full:
 //!
 //! ```text
-//!   nothing but what claims the folder     an empty store, or refused
+//!   nothing but what claims the folder     an empty store to who writes, and refused by a check
 //!   some of the keys                       refused, and told to be removed
 //!   all of them, and claimed as a store    opened, with every key
 //! ```
@@ -103,7 +103,10 @@ impl Repair {
         let disk = Arc::new(RecordingDisk::from_tree(tree));
         let checked = (self.check)(disk.clone(), Path::new(NEW));
         match (self.read)(disk, Path::new(NEW)) {
-            Ok(found) if is_empty => assert!(found.is_empty(), "{told}: {found:?}"),
+            Ok(found) if is_empty => {
+                assert!(found.is_empty(), "{told}: {found:?}");
+                assert!(checked.is_err(), "{told}: what was only begun is called a healthy store");
+            }
             Ok(found) => {
                 assert_eq!(found, self.whole, "{told}");
                 let keys = checked.map(|report| report.keys);

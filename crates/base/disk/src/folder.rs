@@ -103,7 +103,10 @@ impl StoreFolder {
         owns: impl Fn(&str) -> bool,
     ) -> Result<Self> {
         let folder = Self::open_unclaimed(disk, dir, stage, version, owns)?;
-        Ok(Self { line: unfinished_claim(stage, version), ..folder })
+        let folder = Self { line: unfinished_claim(stage, version), ..folder };
+        // Before anything else is done there: until then, what is left looks like a store that was begun.
+        folder.write_claim()?;
+        Ok(folder)
     }
 
     /// As [`open_unclaimed`](Self::open_unclaimed), for a copy of the store in this folder: of one that is not there or holds
@@ -254,7 +257,7 @@ impl StoreFolder {
 }
 
 /// Whether the name is the stage's, or that of a file which the stage's work on such a one leaves beside it.
-fn is_own(name: &str, owns: &impl Fn(&str) -> bool) -> bool {
+pub(crate) fn is_own(name: &str, owns: &impl Fn(&str) -> bool) -> bool {
     let whole = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
     let base = whole.split_once(TORN_INFIX).map_or(whole, |(base, _)| base);
     // A name that is not UTF-8 is listed with a substitute: it leads to no file, or to another.

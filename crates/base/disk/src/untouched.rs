@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use logladder_engine::{Error, Problem, Result, Severity};
 
-use crate::folder::{check_target, claim};
+use crate::folder::{check_target, claim, is_own, is_unfinished};
 use crate::repaired::{is_of_repair, refuse_unfinished};
-use crate::{Disk, Entry, LOCK_FILE, Lock, TEMPORARY_SUFFIX, TORN_INFIX};
+use crate::{Disk, Entry, LOCK_FILE, Lock, TEMPORARY_SUFFIX};
+
+/// What a folder is in which nothing is but a lock file that claims nothing.
+const UNCLAIMED: &str = "an unfinished LOGLADDER and nothing else, which the beginning of a store, a copy or a repair may have left: \
+                         do that again";
 
 /// A folder that nobody has open. No file in it is changed, and none is added.
 #[derive(Debug)]
@@ -20,7 +24,9 @@ pub struct Untouched {
     pub entries: Vec<Entry>,
     /// Whether a file of this name is the store's.
     owns: fn(&str) -> bool,
-    /// Whether the lock file claims the folder for the store. Only then may a stranger's files be in it.
+    /// What the lock file should say.
+    line: String,
+    /// Whether it does. Only then may a stranger's files be in the folder.
     is_claimed: bool,
     _lock: Option<Lock>,
 }
@@ -45,24 +51,27 @@ impl Untouched {
         let has_lock_file = entries.iter().any(|entry| entry.name == LOCK_FILE && !entry.is_dir);
         let has_own = entries.iter().any(|entry| owns(&entry.name));
         let lock_path = dir.join(LOCK_FILE);
+        let line = claim(stage, version);
         let foreign = |found: String| Err(Error::ForeignStore { dir: dir.clone(), expected: stage, found });
         if !has_lock_file && !has_own {
             return foreign("no file of such a store".into());
         }
         if has_lock_file && !has_own {
-            let line = disk.read(&lock_path)?;
+            let found = disk.read(&lock_path)?;
+            if is_unfinished(&found, &line) && found != line.as_bytes() {
+                return foreign(UNCLAIMED.into());
+            }
             // In a store with files, a line that differs is looked at as damage.
-            let is_known = line.is_empty() || line == claim(stage, version).as_bytes();
-            if !is_known && !is_of_repair(stage, version, &line) {
-                return foreign(format!("`{}`", String::from_utf8_lossy(&line).trim_end()));
+            if found != line.as_bytes() && !is_of_repair(stage, version, &found) {
+                return foreign(format!("`{}`", String::from_utf8_lossy(&found).trim_end()));
             }
         }
         let lock = if has_lock_file { lock(&*disk, &lock_path)? } else { None };
         // A lock file that cannot be read is damage, as others are.
-        let line = disk.read(&lock_path).unwrap_or_default();
-        refuse_unfinished(&dir, stage, version, &line)?;
-        let is_claimed = line == claim(stage, version).as_bytes();
-        Ok(Self { disk, dir, entries, owns, is_claimed, _lock: lock })
+        let found = disk.read(&lock_path).unwrap_or_default();
+        refuse_unfinished(&dir, stage, version, &found)?;
+        let is_claimed = found == line.as_bytes();
+        Ok(Self { disk, dir, entries, owns, line, is_claimed, _lock: lock })
     }
 
     /// The path of a file in it.
@@ -83,7 +92,7 @@ impl Untouched {
     /// What a check says of a folder among the files.
     #[must_use]
     pub fn judge_folder(&self, name: &str) -> Problem {
-        if (self.owns)(name) || name == LOCK_FILE {
+        if is_own(name, &self.owns) || name == LOCK_FILE {
             let what = "a folder stands where a file of the store belongs: move it away";
             return Problem::new(Severity::Damage, &self.path(name), 0, what);
         }
@@ -93,9 +102,7 @@ impl Untouched {
     /// What a check says of a file that has no name of the store's: it stands beside one that has, or is a stranger's.
     #[must_use]
     pub fn judge_other_file(&self, name: &str) -> Problem {
-        let whole = name.strip_suffix(TEMPORARY_SUFFIX).unwrap_or(name);
-        let base = whole.split_once(TORN_INFIX).map_or(whole, |(base, _)| base);
-        if !(self.owns)(base) {
+        if !is_own(name, &self.owns) {
             return self.judge_stranger(name, "it is no file of the store");
         }
         let what = if name.ends_with(TEMPORARY_SUFFIX) {
@@ -104,6 +111,22 @@ impl Untouched {
             "an earlier open cut this off an unfinished write, and kept it"
         };
         Problem::new(Severity::Remark, &self.path(name), 0, what)
+    }
+
+    /// What a check says of the lock file, which says `found`, unless it is right.
+    #[must_use]
+    pub fn judge_lock_file(&self, found: &[u8]) -> Option<Problem> {
+        if found == self.line.as_bytes() {
+            return None;
+        }
+        let path = self.path(LOCK_FILE);
+        if is_unfinished(found, &self.line) {
+            let what = "it is not finished, and the next open writes it";
+            return Some(Problem::new(Severity::Harmless, &path, 0, what));
+        }
+        let same = self.line.bytes().zip(found).take_while(|(right, found)| right == *found).count();
+        let what = format!("it should say `{}`", self.line.trim_end());
+        Some(Problem::new(Severity::Damage, &path, same as u64, what))
     }
 
     /// A store lives beside it, but is not opened there as long as nothing says that the folder is the store's.

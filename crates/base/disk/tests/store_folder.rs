@@ -131,28 +131,68 @@ fn an_unfinished_claim_lets_nobody_take_a_strangers_folder() {
     }
 }
 
+/// What a check says of the folder as it would be opened.
+fn look(disk: &RecordingDisk) -> Result<Untouched> {
+    let shared = Arc::new(disk.clone());
+    Untouched::open(shared, Path::new(DIR), "scan-log", 2, |name| name == "store.json")
+}
+
+const RIGHT: &[u8] = b"logladder scan-log 2\n";
+
+/// What the lock file says, from nothing at all to another store's.
+const CLAIMS: [&[u8]; 8] = [
+    b"",
+    b"\0\0\0",
+    b"logladder sc\0\0",
+    b"logladder scan-log 2",
+    RIGHT,
+    b"logladder scan-log 2\n\0",
+    b"logladder json-file 1\n",
+    b"nonsense",
+];
+
 #[test]
-fn a_check_calls_a_stranger_damage_just_where_it_keeps_the_store_from_opening() {
-    let claims = [None, Some(&b""[..]), Some(b"logladder sc\0\0"), Some(b"logladder scan-log 2\n")];
-    for (claim, is_folder) in claims.into_iter().flat_map(|claim| [(claim, false), (claim, true)]) {
-        let disk = disk_with(&[("store.json", b"")]);
-        if let Some(claim) = claim {
-            disk.create(&path(LOCK_FILE)).unwrap().append(claim).unwrap();
+fn a_check_calls_a_stranger_or_a_folder_damage_just_where_it_keeps_the_store_from_opening() {
+    for claim in [None, Some(&b""[..]), Some(b"logladder sc\0\0"), Some(RIGHT)] {
+        for (name, is_folder) in ["thesis", "store.json.tmp", "store.json.torn-7", "store.json.torn-\u{fffd}"]
+            .into_iter()
+            .flat_map(|name| [(name, false), (name, true)])
+        {
+            let disk = disk_with(&[("store.json", b"")]);
+            if let Some(claim) = claim {
+                disk.create(&path(LOCK_FILE)).unwrap().append(claim).unwrap();
+            }
+            let judge = if is_folder {
+                disk.create_dir(&path(name)).unwrap();
+                Untouched::judge_folder
+            } else {
+                disk.create(&path(name)).unwrap();
+                Untouched::judge_other_file
+            };
+            let is_damage = judge(&look(&disk).unwrap(), name).severity == Severity::Damage;
+            assert_eq!(is_damage, open(&disk).is_err(), "{claim:?}, {name}, a folder: {is_folder}");
         }
-        let judge = if is_folder {
-            disk.create_dir(&path("thesis")).unwrap();
-            Untouched::judge_folder
-        } else {
-            disk.create(&path("thesis")).unwrap();
-            Untouched::judge_other_file
-        };
-        let shared = Arc::new(disk.clone());
-        let folder =
-            Untouched::open(shared, Path::new(DIR), "scan-log", 2, |name| name == "store.json").unwrap();
-        let is_damage = judge(&folder, "thesis").severity == Severity::Damage;
-        drop(folder);
-        assert_eq!(is_damage, open(&disk).is_err(), "{claim:?}, a folder: {is_folder}");
-        assert_eq!(is_damage, claim != claims[3], "{claim:?}, a folder: {is_folder}");
+    }
+}
+
+#[test]
+fn a_check_calls_a_lock_file_damage_just_where_it_keeps_the_store_from_opening() {
+    for claim in CLAIMS {
+        let disk = disk_with(&[(LOCK_FILE, claim), ("store.json", b"")]);
+        let problem = look(&disk).unwrap().judge_lock_file(claim);
+        let is_damage = problem.as_ref().is_some_and(|problem| problem.severity == Severity::Damage);
+        assert_eq!(is_damage, open(&disk).is_err(), "{claim:?}");
+        assert_eq!(problem.is_none(), claim == RIGHT, "{claim:?}");
+    }
+}
+
+/// A copy or a repair may have ended there.
+#[test]
+fn a_folder_that_nothing_has_claimed_yet_is_no_store_to_a_check() {
+    for claim in CLAIMS {
+        let looked = look(&disk_with(&[(LOCK_FILE, claim)]));
+        let is_store = !matches!(looked, Err(Error::ForeignStore { .. }));
+        assert_eq!(is_store, claim == RIGHT, "{claim:?}: {looked:?}");
     }
 }
 

@@ -196,14 +196,18 @@ impl StoreArguments {
     ///
     /// # Errors
     ///
-    /// The folder is not there, or empty.
+    /// The folder is not there or empty, or nothing but a lock file that claims nothing is in it.
     pub(crate) fn must_be_there(&self) -> Result<()> {
         if self.is_in_a_cluster() || self.stage()?.name == STAGE_WITHOUT_FILES {
             return Ok(());
         }
         let dir = self.dir.display();
         let is_empty = match fs::read_dir(&self.dir) {
-            Ok(mut entries) => entries.next().is_none(),
+            Ok(mut entries) => match (entries.next(), entries.next()) {
+                (None, _) => true,
+                (Some(Ok(entry)), None) if entry.file_name() == LOCK_FILE => is_unclaimed(&entry.path()),
+                _ => false,
+            },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
             Err(error) => return Err(error).with_context(|| format!("cannot look into {dir}")),
         };
@@ -215,6 +219,11 @@ impl StoreArguments {
         }
         Ok(())
     }
+}
+
+/// Whether the lock file is empty, or zeros: what is left of a store, a copy or a repair that was only just begun.
+fn is_unclaimed(lock_file: &Path) -> bool {
+    fs::read(lock_file).is_ok_and(|line| line.iter().all(|&byte| byte == 0))
 }
 
 /// What opening a store has to say.

@@ -274,6 +274,47 @@ fn a_folder_within_that_of_the_store_is_refused_for_a_copy_as_a_place_and_not_as
 }
 
 #[test]
+fn an_export_into_the_folder_of_the_store_is_refused_however_it_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["set", "a", "1"]);
+    let before = called::files_in(folder.path());
+    for file in ["logladder-data/segment-0000000099.log", "logladder-data/../logladder-data/out.jsonl"] {
+        let output = run(folder.path(), &["export", file, "--format", "jsonl"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(3) && said.contains("name a file elsewhere"), "{file}: {said}");
+    }
+    assert_eq!(called::files_in(folder.path()), before);
+}
+
+/// What is left of a copy or a repair that ended before it had written anything.
+#[test]
+fn a_lock_file_that_claims_nothing_is_no_store_to_whoever_reads_and_stays_as_it_is() {
+    for (stage, claim) in
+        ["hash-log", "sorted-log", "scan-log"].map(|stage| [(stage, ""), (stage, "\0\0")]).concat()
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("left");
+        std::fs::create_dir(&store).unwrap();
+        std::fs::write(store.join("LOGLADDER"), claim).unwrap();
+        for words in
+            [&["get", "a"][..], &["scan"], &["check"], &["stats"], &["backup", "copy"], &["export", "-"]]
+        {
+            let output = run(folder.path(), &[&["--stage", stage, "--dir", "left"], words].concat());
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                output.status.code() == Some(3) && said.contains("no store in left"),
+                "{words:?}: {said}"
+            );
+        }
+        let output = run(folder.path(), &["--dir", "new", "restore", "left"]);
+        assert_eq!(output.status.code(), Some(3), "{stage}");
+        assert_eq!(std::fs::read(store.join("LOGLADDER")).unwrap(), claim.as_bytes(), "{stage}");
+        done(folder.path(), &["--stage", stage, "--dir", "left", "set", "a", "1"]);
+        assert_eq!(done(folder.path(), &["--dir", "left", "get", "a"]), "1\n");
+    }
+}
+
+#[test]
 fn a_value_that_would_end_at_once_is_refused_and_not_set() {
     let folder = tempfile::tempdir().unwrap();
     done(folder.path(), &["set", "a", "1"]);

@@ -18,8 +18,3 @@ use crate::format::FORMAT_VERSION;
 pub(crate) fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Untouched> {
     Untouched::open(disk, dir, STAGE, FORMAT_VERSION.into(), |name| FileKind::of(name).is_some())
 }
-
-/// What the lock file of a store says.
-pub(crate) fn claim() -> String {
-    logladder_disk::claim(STAGE, FORMAT_VERSION.into())
-}

@@ -18,12 +18,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use logladder_disk::{LOCK_FILE, Untouched, claim};
+use logladder_disk::{LOCK_FILE, Untouched};
 use logladder_engine::{CheckReport, Error, Problem, Progress, Result, Severity};
 
 use crate::describe::show;
-use crate::engine::STAGE;
-use crate::files::{FORMAT_VERSION, FileKind, MANIFEST};
+use crate::files::{FileKind, MANIFEST};
 use crate::manifest::{Found, Manifest};
 use crate::table::TableMeta;
 use crate::table::look::{Look, look};
@@ -194,16 +193,8 @@ impl<'r> Reader<'r> {
     }
 
     fn lock_file(&mut self) {
-        let line = claim(STAGE, FORMAT_VERSION);
         match self.folder.read(LOCK_FILE) {
-            Ok(bytes) if line.as_bytes() == bytes => {}
-            Ok(bytes) if line.as_bytes().starts_with(&bytes) => {
-                let what = "it is not finished, and the next open writes it";
-                self.say(Severity::Harmless, LOCK_FILE, 0, what);
-            }
-            Ok(_) => {
-                self.say(Severity::Damage, LOCK_FILE, 0, format!("it should say `{}`", line.trim_end()));
-            }
+            Ok(bytes) => self.wreck.report.problems.extend(self.folder.judge_lock_file(&bytes)),
             Err(error) => self.say_error(LOCK_FILE, error),
         }
     }
