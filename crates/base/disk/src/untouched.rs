@@ -58,12 +58,13 @@ impl Untouched {
         }
         if has_lock_file && !has_own {
             let found = disk.read(&lock_path)?;
-            if is_unfinished(&found, &line) && found != line.as_bytes() {
-                return foreign(UNCLAIMED.into());
-            }
             // In a store with files, a line that differs is looked at as damage.
             if found != line.as_bytes() && !is_of_repair(stage, version, &found) {
-                return foreign(format!("`{}`", String::from_utf8_lossy(&found).trim_end()));
+                return foreign(if is_unfinished(&found, &line) {
+                    UNCLAIMED.into()
+                } else {
+                    format!("`{}`", String::from_utf8_lossy(&found).trim_end())
+                });
             }
         }
         let lock = if has_lock_file { lock(&*disk, &lock_path)? } else { None };
