@@ -14,12 +14,12 @@ use axum::response::IntoResponse;
 use futures_util::FutureExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
+use tower_service::Service;
 use tracing::{debug, error};
 
 use crate::access::{Account, Answering, Line};
@@ -43,7 +43,6 @@ pub(crate) async fn serve(
     let _ = stream.set_nodelay(true);
     app.metrics.connected();
     let dog = Watchdog::new();
-    let router = TowerToHyperService::new(router);
     let shared = Line::new(Arc::clone(&app), Arc::clone(&dog), peer);
     let service = service_fn(|request| answer(&shared, &router, request));
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&dog), place, app.options.body_timeout));
@@ -85,15 +84,15 @@ pub(crate) async fn serve(
 
 async fn answer(
     line: &Arc<Line>,
-    router: &TowerToHyperService<Router>,
+    router: &Router,
     request: Request<Incoming>,
 ) -> Result<Response<Answering>, Infallible> {
     let account = Account::open(line, &request);
     let response = match guard::check(&line.app.options, request.uri(), request.headers()) {
         Ok(()) => {
-            let answered =
-                AssertUnwindSafe(router.call(request.map(|body| incoming(line, body)))).catch_unwind();
-            match answered.await {
+            // A router is always ready.
+            let answering = async { router.clone().call(request.map(|body| incoming(line, body))).await };
+            match AssertUnwindSafe(answering).catch_unwind().await {
                 Ok(Ok(response)) => response,
                 Err(_) => {
                     error!("a request from {} panicked; this is a defect of the server", line.peer);

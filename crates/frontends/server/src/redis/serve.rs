@@ -103,8 +103,9 @@ async fn converse(
                 // client with many connections is so woken for many answers, and not for each.
                 tokio::task::yield_now().await;
                 stream.write_all(session.answers.as_slice()).await?;
-                answered = Some(Instant::now());
-                port.metrics.answered(&session.answers, began.elapsed());
+                let now = Instant::now();
+                answered = Some(now);
+                port.metrics.answered(&session.answers, now - began);
                 session.answers.clear();
             }
             if ran != Ran::Full {

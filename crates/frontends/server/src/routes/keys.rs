@@ -42,15 +42,15 @@ pub(super) fn refuse_for_history(method: &Method, uri: &Uri) -> Result<(), Refus
     Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why).with_header(ALLOW, "GET,HEAD"))
 }
 
-fn tagged(mut response: Response, tag: &str) -> Response {
+fn tagged(mut response: Response, tag: String) -> Response {
     // Digits, hexadecimal digits and quotes: always a header.
-    if let Ok(tag) = HeaderValue::from_str(tag) {
+    if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(ETAG, tag);
     }
     response
 }
 
-fn bytes_of(found: Found, tag: &str) -> Response {
+fn bytes_of(found: Found, tag: String) -> Response {
     let mut response = with_type(StatusCode::OK, "application/octet-stream", found.value);
     // What someone stored is never run by a browser.
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -91,8 +91,8 @@ pub(crate) async fn get(State(app): State<Arc<App>>, request: Request) -> Result
     let found = found.await?;
     let tag = found.tag();
     match conditions.hold(Some(&found)) {
-        (true, true) => Ok(bytes_of(found, &tag)),
-        (true, false) => Ok(tagged(StatusCode::NOT_MODIFIED.into_response(), &tag)),
+        (true, true) => Ok(bytes_of(found, tag)),
+        (true, false) => Ok(tagged(StatusCode::NOT_MODIFIED.into_response(), tag)),
         (false, _) => Err(Refusal::new(StatusCode::PRECONDITION_FAILED, format!("the value there is {tag}"))),
     }
 }
@@ -122,7 +122,7 @@ pub(crate) async fn put(State(app): State<Arc<App>>, request: Request) -> Result
         }
         Ok(entry::tag(entry::version_of(engine, &key, &value)?, &value))
     });
-    Ok(tagged(StatusCode::NO_CONTENT.into_response(), &tag.await?))
+    Ok(tagged(StatusCode::NO_CONTENT.into_response(), tag.await?))
 }
 
 /// Deletes a key. One that is not there is fine.
