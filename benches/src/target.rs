@@ -42,6 +42,17 @@ impl TargetRow {
         }
     }
 
+    /// The figure with two digits behind the point, or with as many more as it takes to tell a missed one from its target.
+    fn shown(&self) -> String {
+        const MOST_DIGITS: usize = 6;
+        let is_told = |text: &String| {
+            let shown = text.parse().unwrap_or(self.figure);
+            Self { figure: shown, ..self.clone() }.is_met() == self.is_met()
+        };
+        let mut texts = (2..=MOST_DIGITS).map(|digits| format!("{:.digits$}", self.figure));
+        texts.clone().find(is_told).or(texts.next_back()).unwrap_or_default()
+    }
+
     fn cells(&self) -> Vec<String> {
         let target = match self.target {
             Target::AtLeast(least) => format!("≥ {least}×"),
@@ -53,7 +64,7 @@ impl TargetRow {
             Some(false) => "missed",
             None => "",
         };
-        let figure = format!("{:.2}×", self.figure);
+        let figure = format!("{}×", self.shown());
         vec![self.what.into(), self.measured.clone(), self.against.clone(), figure, target, verdict.into()]
     }
 
@@ -71,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_met_missed_or_not_there() {
+    fn a_target_is_met_missed_or_not_there_and_the_figure_shows_which() {
         let row = |figure, target| TargetRow {
             what: "sets",
             measured: "2/s".into(),
@@ -86,10 +97,14 @@ mod tests {
             row(3.1, Target::AtMost(3.0)),
             row(1.0, Target::None),
             row(f64::NAN, Target::AtLeast(0.0)),
+            row(0.7974, Target::AtLeast(0.8)),
+            row(1.100_01, Target::AtMost(1.1)),
         ];
         let sheet = TargetRow::sheet("Speeds", &rows);
         let verdicts: Vec<&str> = sheet.rows.iter().map(|row| row[5].as_str()).collect();
-        assert_eq!(verdicts, ["met", "missed", "met", "missed", "", "missed"]);
+        assert_eq!(verdicts, ["met", "missed", "met", "missed", "", "missed", "missed", "missed"]);
+        let figures: Vec<&str> = sheet.rows.iter().map(|row| row[3].as_str()).collect();
+        assert_eq!(figures, ["0.90×", "0.80×", "3.00×", "3.10×", "1.00×", "NaN×", "0.797×", "1.10001×"]);
         assert_eq!(sheet.rows[0], ["sets", "2/s", "1/s", "0.90×", "≥ 0.9×", "met"]);
     }
 }

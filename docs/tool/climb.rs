@@ -34,6 +34,8 @@ struct Line {
     /// By the heading of their column.
     figures: Vec<(String, String)>,
     was_cut_off: bool,
+    /// Whether its sets were, so that it has not all keys.
+    has_fewer_keys: bool,
 }
 
 impl Line {
@@ -158,10 +160,30 @@ fn table(readme: &str, argument: &str) -> Result<String> {
         }
         text.push('\n');
     }
-    if lines.iter().any(|line| line.was_cut_off) {
-        text.push_str("\n✂ was cut off when its time was over, so it holds fewer keys than the others.\n");
-    }
+    text.push_str(&cut_off(&lines));
     Ok(text)
+}
+
+/// What the scissors mean, of each that has them.
+fn cut_off(lines: &[&Line]) -> String {
+    let of = |has_fewer_keys: bool| {
+        let is_one = |line: &&&Line| line.was_cut_off && line.has_fewer_keys == has_fewer_keys;
+        listed(&lines.iter().filter(is_one).map(|line| line.stage.as_str()).collect::<Vec<&str>>())
+    };
+    let mut text = String::new();
+    for (stages, what) in [
+        (of(true), "sets were cut off when their time was over, so there are fewer keys than in the others"),
+        (
+            of(false),
+            "it has all keys, and what came after the sets was cut off, so figures are of a part of them",
+        ),
+    ] {
+        if !stages.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "\n✂ {stages}: {what}.");
+        }
+    }
+    text
 }
 
 /// The tables of the block `climb`, line by line.
@@ -184,8 +206,10 @@ fn lines(readme: &str) -> Result<Vec<Line>> {
         } else if !first.starts_with('-') {
             let stage = first.split_whitespace().last().unwrap_or_default().to_owned();
             let was_cut_off = text.contains(&format!("- {stage} was cut off"));
+            let has_fewer_keys = text.contains(&format!("- {stage} was cut off: set"));
             let figures = headings.iter().cloned().zip(figures.iter().map(|figure| (*figure).to_owned()));
-            lines.push(Line { stage, survives: survives.clone(), figures: figures.collect(), was_cut_off });
+            let (survives, figures) = (survives.clone(), figures.collect());
+            lines.push(Line { stage, survives, figures, was_cut_off, has_fewer_keys });
         }
     }
     if lines.is_empty() {
@@ -254,8 +278,16 @@ mod tests {
              | an acknowledged write survives | nothing | death of the process | |\n\
              | sets a second | 4,000 ±1% | 100 ±2% | 0.025× |\n\
              | memory held | 2 MB | 500 kB | 0.25× |\n\
-             \n✂ was cut off when its time was over, so it holds fewer keys than the others.\n"
+             \n✂ json-file: sets were cut off when their time was over, so there are fewer keys than in the others.\n"
         );
+    }
+
+    #[test]
+    fn who_was_cut_off_after_its_sets_has_all_keys() {
+        let readme = README.replace("cut off: set", "cut off: get");
+        let text = table(&readme, "memory json-file: set/s").unwrap();
+        assert!(text.contains("json-file ✂") && text.contains("✂ json-file: it has all keys"), "{text}");
+        assert!(!text.contains("fewer"), "{text}");
     }
 
     #[test]

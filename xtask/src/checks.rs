@@ -195,6 +195,8 @@ fn get_tools() {
     if !has_protoc() {
         packages.extend(PROTOC);
     }
+    packages.sort_unstable();
+    packages.dedup();
     if !cfg!(target_os = "linux") || packages.is_empty() {
         return;
     }

@@ -97,7 +97,7 @@ pub static STAGES: &[Stage] = &[
         name: "scan-log",
         package: "logladder-scan-log",
         summary: "append to one log, scan it to read",
-        fixes: "a set is one append to one file",
+        fixes: "a set appends, and makes no file",
         hurts: "a get reads the log from its end until it finds the key, and the log only grows",
         open: |disk, dir, sync| {
             let options = logladder_scan_log::Options::default().with_sync(sync);

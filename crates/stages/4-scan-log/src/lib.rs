@@ -16,7 +16,7 @@
 //! ```
 //!
 //! A line is a JSON array: the key, the value, and whether the key is deleted. Nothing is ever changed in
-//! place; the newest line of a key counts. So a set is one append, whatever else the store holds: the
+//! place; the newest line of a key counts. So a set only appends, whatever else the store holds: the
 //! cheapest write there is, and one that cannot damage what was written before. How a byte string becomes
 //! JSON is said in [`logladder_json::encode`].
 //!

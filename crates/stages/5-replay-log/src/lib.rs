@@ -4,7 +4,7 @@
 //!   set("name", "John")            delete("city")              get("name")
 //!         │ 1  append one line           │ 1  append one line         ▲
 //!         ▼                              ▼                            │
-//!   appendonly-0000000004.aof                                         │
+//!   appendonly-0000000002.aof                                         │
 //!     {"operation":"SET","key":"name","value":"John"}␊                │
 //!     {"operation":"DEL","key":"city"}␊                               │
 //!         │ 2  then the map              │                            │
@@ -20,8 +20,8 @@
 //!   ├── LOGLADDER                  whose folder this is; locked while it is open
 //!   ├── MANIFEST                   which of the others count; replaced whole
 //!   ├── base-0000000003.snapshot   the store at one moment (base-….aof if it is kept as lines)
-//!   ├── appendonly-0000000004.aof  a line for each change since
-//!   └── appendonly-0000000004.sums what those lines must be, as far as they were synced
+//!   ├── appendonly-0000000002.aof  a line for each change since
+//!   └── appendonly-0000000002.sums what those lines must be, as far as they were synced
 //! ```
 //!
 //! Everything is in memory, and a get never touches the disk. The disk holds what it takes to have it there again. There

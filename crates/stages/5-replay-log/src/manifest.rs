@@ -5,10 +5,10 @@
 //! logladder replay-log manifest 2
 //! hash 000102030405060708090a0b0c0d0e0f
 //! versions counted
-//! next 5
+//! next 4
 //! sequence 17
 //! base base-0000000003.snapshot 1234 89abcdef
-//! log appendonly-0000000004.aof
+//! log appendonly-0000000002.aof
 //! crc32 1a2b3c4d
 //! ```
 //!

@@ -3,8 +3,8 @@
 //! ```text
 //!   logladder:v                     the version of this layout: "1"
 //!   logladder:ca  :cb  :cc  …       how many changes there were: see count.rs
-//!   logladder:d name                "=anna", or "-" since it was deleted
-//!   logladder:e 0 4 name 0 0        a write of `name` that a later one of the same batch replaced
+//!   logladder:dname                 "=anna", or "-" since it was deleted
+//!   logladder:e‹4›name‹0›           a write of `name` that a later one of the same batch replaced; ‹4› is a number, as bytes
 //!            │
 //!            └ one letter for what it is; `d` and `e` stand next to each other, so that one watch sees both
 //! ```

@@ -16,11 +16,11 @@
 //!                                                                  └───────────────────────────────┘
 //!   What lies where in etcd, behind the prefix of the store:
 //!
-//!     logladder:v         "1"        the version of this layout
-//!     logladder:d name    "=anna"    a value
-//!     logladder:d city    "-"        a key that was deleted; it still counts its versions
-//!     logladder:e name 0  "=al"      a write that a later one of the same batch replaced
-//!     logladder:c a       ""         put with every change: etcd counts how often
+//!     logladder:v            "1"        the version of this layout
+//!     logladder:dname        "=anna"    a value
+//!     logladder:dcity        "-"        a key that was deleted; it still counts its versions
+//!     logladder:e‹4›name‹0›  "=al"      a write that a later one of the same batch replaced; ‹4› is a number, as bytes
+//!     logladder:ca           ""         put with every change: etcd counts how often
 //!
 //!   and of each of them, what it was at every revision since the last compaction
 //! ```

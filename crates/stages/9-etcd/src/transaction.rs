@@ -8,8 +8,8 @@
 //! ```text
 //!   set a = 1, delete a, set b = 5, set a = 2
 //!
-//!   put :e a 0 = "=1"    put :e a 1 = "-"    put :db = "=5"    put :da = "=2"    put :cc        one revision
-//!        in the order of the batch, which is the order in which a watch shows them              └ 4 changes
+//!   put :e‹1›a‹0› = "=1"    put :e‹1›a‹1› = "-"    put :db = "=5"    put :da = "=2"    put :cc        one revision
+//!        in the order of the batch, which is the order in which a watch shows them                    └ 4 changes
 //! ```
 
 use std::collections::HashMap;
