@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use logladder_engine::limits;
 use serde_json::Value;
 
-use super::{FileSource, Format, Header, Records};
+use super::{FileSource, Format, Header, Records, RowLines};
 use crate::Failure;
 
 /// How many skipped lines are kept to be shown.
@@ -147,7 +147,8 @@ fn json_bytes(value: Value) -> Vec<u8> {
 }
 
 fn read_csv(reader: impl Read, collector: &mut Collector<'_>) -> Result<(), Failure> {
-    let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(reader);
+    let mut rows =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(RowLines::new(reader));
     let mut row = csv::ByteRecord::new();
     let mut first = true;
     loop {
@@ -157,7 +158,7 @@ fn read_csv(reader: impl Read, collector: &mut Collector<'_>) -> Result<(), Fail
             Err(error) => return Err(unreadable(collector.source, &io::Error::other(error))),
         }
         if !(std::mem::take(&mut first) && is_header(&row, collector.source.header)) {
-            let line = row.position().map_or(0, csv::Position::line);
+            let line = rows.get_mut().line_from(row.position().map_or(0, csv::Position::byte));
             collector.take(line, csv_record(&row))?;
         }
     }

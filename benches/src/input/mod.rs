@@ -10,11 +10,13 @@
 //! input as in the store.
 
 mod formats;
+mod row_lines;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::row_lines::RowLines;
 use crate::Failure;
 
 /// Where records come from.

@@ -25,6 +25,7 @@ use tracing::{debug, error};
 use crate::access::{Account, Answering, Line};
 use crate::answer::Refusal;
 use crate::app::{App, Life};
+use crate::cors;
 use crate::guard;
 use crate::watchdog::{Watchdog, Watched};
 
@@ -51,6 +52,8 @@ pub(crate) async fn serve(
         // The watchdog tells the head of a request from the wait before it.
         .header_read_timeout(None)
         .max_buf_size(MOST_HEAD)
+        // Who has sent all of a request and says no more is answered all the same.
+        .half_close(true)
         .serve_connection(io, service)
         .with_upgrades();
     let mut connection = pin!(connection);
@@ -88,7 +91,12 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Answering>, Infallible> {
     let account = Account::open(line, &request);
+    let origin = cors::allowed_origin(&line.app.options, request.headers());
     let response = match guard::check(&line.app.options, request.uri(), request.headers()) {
+        _ if origin.is_some() && cors::is_preflight(&request) => {
+            line.dog.set_unread(!request.body().is_end_stream());
+            cors::preflight()
+        }
         Ok(()) => {
             // A router is always ready.
             let answering = async { router.clone().call(request.map(|body| incoming(line, body))).await };
@@ -106,7 +114,10 @@ async fn answer(
             refusal.into_response()
         }
     };
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    if let Some(origin) = origin {
+        cors::share(&mut parts.headers, origin);
+    }
     let body = account.answered(parts.status, body);
     Ok(Response::from_parts(parts, body))
 }

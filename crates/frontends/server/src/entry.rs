@@ -115,6 +115,17 @@ impl Conditions {
         Ok(Self { matches: tags(headers, &IF_MATCH)?, differs: tags(headers, &IF_NONE_MATCH)? })
     }
 
+    /// Refuses them where nothing heeds them: who sends one meant a write that may not be done.
+    pub(crate) fn refuse(headers: &HeaderMap) -> Result<(), Refusal> {
+        match [IF_MATCH, IF_NONE_MATCH].into_iter().find(|name| headers.contains_key(name)) {
+            Some(name) => {
+                let why = format!("{name} counts for /v1/keys/{{key}} alone; nothing was written");
+                Err(Refusal::bad(why))
+            }
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn is_none(&self) -> bool {
         *self == Self::default()
     }

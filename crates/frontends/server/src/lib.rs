@@ -8,7 +8,7 @@
 //!        │
 //!   watchdog ───── head, idle, unread answer (watchdog.rs, connection.rs, linger.rs)
 //!        │
-//!   guard ──────── Host, Origin, token       (guard.rs)
+//!   guard ──────── Host, Origin, token       (guard.rs, cors.rs)
 //!        │
 //!   routes ─────── body limit, parameters    (routes/, request.rs)
 //!        │
@@ -33,6 +33,7 @@ mod answer;
 mod app;
 mod capability;
 mod connection;
+mod cors;
 mod document;
 mod door;
 mod entry;

@@ -33,6 +33,16 @@ fn write(server: &Running, numbers: std::ops::Range<u32>) {
 }
 
 #[test]
+fn a_watcher_that_says_goodbye_is_answered_in_kind() {
+    let server = stage("hash-log");
+    let mut watcher = socket(&server, "");
+    assert!(next(&mut watcher)["position"].is_string());
+    watcher.close(None).unwrap();
+    assert!(matches!(watcher.read(), Ok(Message::Close(_))), "the server's own");
+    assert!(matches!(watcher.read(), Err(Error::ConnectionClosed)), "both have said it");
+}
+
+#[test]
 fn a_watcher_that_was_cut_off_goes_on_without_a_gap() {
     let server = stage("hash-log");
     let mut watcher = socket(&server, "");

@@ -6,7 +6,7 @@ mod harness;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use harness::{in_the_end, memory, options};
+use harness::{in_the_end, memory, options, stage};
 use logladder_server::{ServeError, Server, Token};
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -207,6 +207,58 @@ fn pages_of_other_sites_and_strange_names_are_refused() {
     assert_eq!(ask("localhost", "https://friend.example"), "200");
     assert_eq!(ask("localhost", "https://evil.example"), "403");
     assert_eq!(ask("localhost", "null"), "403");
+}
+
+#[test]
+fn a_page_of_an_allowed_origin_may_ask_and_sees_the_answer_and_no_other_does() {
+    let mut options = options();
+    options.allowed_origins.push("https://friend.example".into());
+    options.token = Token::new("secret");
+    let server = memory(options);
+    let ask = |method: &str, origin: &str, more: &str| {
+        let text = format!(
+            "{method} /v1/keys/a HTTP/1.1\r\nhost: localhost\r\norigin: {origin}\r\n{more}connection: close\r\n\r\n"
+        );
+        server.raw(text.as_bytes()).to_lowercase()
+    };
+    let (friend, wish) = ("https://friend.example", "access-control-request-method: PUT\r\n");
+    let token = "authorization: Bearer secret\r\n";
+    let shared = "access-control-allow-origin: https://friend.example\r\n";
+    // A browser asks first, and shows no token then.
+    let preflight = ask("OPTIONS", friend, wish);
+    assert!(preflight.starts_with("http/1.1 204") && preflight.contains(shared), "{preflight}");
+    for allowed in ["put", "delete", "authorization", "if-match", "content-type"] {
+        assert!(preflight.contains(allowed), "{allowed}: {preflight}");
+    }
+    for answer in [ask("GET", friend, token), ask("GET", friend, "")] {
+        assert!(answer.contains(shared) && answer.contains("vary: origin\r\n"), "{answer}");
+    }
+    assert!(ask("GET", friend, token).starts_with("http/1.1 404"));
+    assert!(ask("GET", friend, "").starts_with("http/1.1 401"), "the answer itself still takes the token");
+    for other in ["https://friend.example.evil", "http://friend.example", "null", "https://evil.example"] {
+        for answer in [ask("OPTIONS", other, wish), ask("GET", other, token)] {
+            assert!(
+                answer.starts_with("http/1.1 4") && !answer.contains("access-control"),
+                "{other}: {answer}"
+            );
+        }
+    }
+}
+
+#[test]
+fn who_has_sent_a_whole_request_and_says_no_more_is_answered() {
+    for name in ["memory", "hash-log", "scan-log"] {
+        let server = stage(name);
+        let mut stream = server.connect();
+        stream
+            .write_all(b"PUT /v1/keys/a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\nx")
+            .unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204"), "{name}: {answer:?}");
+        assert_eq!(server.get("/v1/keys/a").text(), "x", "{name}");
+    }
 }
 
 #[test]

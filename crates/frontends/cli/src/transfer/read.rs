@@ -6,6 +6,7 @@ use std::io::{BufRead, Read};
 
 use anyhow::{Context, Result, anyhow};
 use logladder::json;
+use logladder_bench::input::RowLines;
 use logladder_engine::limits;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -92,16 +93,16 @@ fn by_line(mut input: impl BufRead, parse: ParseLine, take: &mut Take<'_>) -> Re
 /// seen: it takes that row in, and all rows before it.
 fn csv(input: impl Read, take: &mut Take<'_>) -> Result<()> {
     const LAST: &[u8] = b"\nlast";
-    let input = input.chain(LAST);
+    let input = RowLines::new(input.chain(LAST));
     let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
     let (mut row, mut next) = (csv::ByteRecord::new(), csv::ByteRecord::new());
-    let line_of = |row: &csv::ByteRecord| row.position().map_or(0, csv::Position::line);
+    let begin = |row: &csv::ByteRecord| row.position().map_or(0, csv::Position::byte);
     let mut number: u64 = 0;
     while rows.read_byte_record(&mut next).context("cannot read the input")? {
         let is = |place, name: &[u8]| row.get(place).is_some_and(|cell| cell.eq_ignore_ascii_case(name));
         let is_heading = number == 1 && is(0, b"key") && is(1, b"value");
         if number > 0 && !is_heading {
-            take(line_of(&row), csv_record(&row))?;
+            take(rows.get_mut().line_from(begin(&row)), csv_record(&row))?;
         }
         std::mem::swap(&mut row, &mut next);
         number += 1;
@@ -110,7 +111,7 @@ fn csv(input: impl Read, take: &mut Take<'_>) -> Result<()> {
         return Ok(());
     }
     let what = "a quote that opens in this row is never closed".to_owned();
-    Err(Broken { line: line_of(&row), what }.into())
+    Err(Broken { line: rows.get_mut().line_from(begin(&row)), what }.into())
 }
 
 fn csv_record(row: &csv::ByteRecord) -> Result<Record<'_>, String> {

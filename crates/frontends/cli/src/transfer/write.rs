@@ -8,12 +8,13 @@ use clap::Args;
 use indicatif::ProgressBar;
 use logladder::disk::{File, RealDisk, TEMPORARY_SUFFIX};
 use logladder::{Engine, json, replay_log};
+use logladder_engine::Expiry;
 
 use super::{Format, PIPE};
 use crate::arguments::StoreArguments;
 use crate::bytes::{as_json, counted, shown};
 use crate::keys::{Listing, entry_as_json, for_each_entry};
-use crate::outcome::{Answer, Refusal};
+use crate::outcome::{Answer, Refusal, is_broken_pipe};
 use crate::remark;
 
 /// What is gathered before it is written.
@@ -36,17 +37,28 @@ impl Export {
         let format = Format::of(self.format, &self.file)?;
         let engine = arguments.open()?;
         let done = if self.file.as_os_str() == PIPE {
-            write_all(&*engine, format, &self.listing, out)?
+            let piped = write_all(&*engine, format, &self.listing, out).and_then(|done| {
+                out.flush()?;
+                Ok(done)
+            });
+            // Of a listing a part may be all that was wanted. What was exported is meant to be whole.
+            piped.map_err(|error| if is_broken_pipe(&error) { cut_off() } else { error })?
         } else {
             self.write_file(&*engine, format, &arguments.dir)?
         };
         engine.close()?;
-        remark(&format!("{} exported", counted(done, "record")));
+        remark(&format!("{} exported", counted(done.records, "record")));
+        if done.ending > 0 {
+            remark(&format!(
+                "{} of these values will end by themselves; no format says when, so where they are imported they stay",
+                done.ending
+            ));
+        }
         Ok(Answer::Yes)
     }
 
     /// Writes another file beside the one that is asked for, and gives it its name once it is whole.
-    fn write_file(&self, engine: &dyn Engine, format: Format, store: &Path) -> Result<u64> {
+    fn write_file(&self, engine: &dyn Engine, format: Format, store: &Path) -> Result<Done> {
         let disk = RealDisk::shared();
         let path = disk.absolute(&self.file)?;
         if disk.entry(&path)?.is_some() {
@@ -84,7 +96,20 @@ impl Export {
     }
 }
 
-fn fill(file: &dyn File, engine: &dyn Engine, format: Format, listing: &Listing) -> Result<u64> {
+/// What was written.
+#[derive(Debug, Clone, Copy, Default)]
+struct Done {
+    records: u64,
+    /// Those among them whose values end by themselves.
+    ending: u64,
+}
+
+fn cut_off() -> anyhow::Error {
+    let what = "whoever read the export has gone before its end: what there is of it is not whole";
+    Refusal::Store(what.to_owned()).into()
+}
+
+fn fill(file: &dyn File, engine: &dyn Engine, format: Format, listing: &Listing) -> Result<Done> {
     let mut out = BufWriter::with_capacity(BUFFER, Appending(file));
     let done = write_all(engine, format, listing, &mut out)?;
     out.flush()?;
@@ -107,9 +132,10 @@ impl Write for Appending<'_> {
     }
 }
 
-fn write_all(engine: &dyn Engine, format: Format, listing: &Listing, out: &mut dyn Write) -> Result<u64> {
+fn write_all(engine: &dyn Engine, format: Format, listing: &Listing, out: &mut dyn Write) -> Result<Done> {
     let bar = ProgressBar::new_spinner();
-    let (mut done, mut line) = (0_u64, Vec::new());
+    let (mut done, mut line) = (Done::default(), Vec::new());
+    let expire = engine.as_expire();
     match format {
         Format::Csv => csv_row(out, b"key", b"value")?,
         Format::Database => out.write_all(b"{")?,
@@ -130,13 +156,16 @@ fn write_all(engine: &dyn Engine, format: Format, listing: &Listing, out: &mut d
             Format::Database => {
                 let mut name = Vec::new();
                 json::encode_name(key, &mut name);
-                out.write_all(if done == 0 { b"" } else { b"," })?;
+                out.write_all(if done.records == 0 { b"" } else { b"," })?;
                 out.write_all(&name)?;
                 write!(out, ":{json_value}")?;
             }
         }
-        done += 1;
-        bar.set_position(done);
+        done.records += 1;
+        if let Some(expire) = expire {
+            done.ending += u64::from(matches!(expire.expiry(key)?, Expiry::At(_)));
+        }
+        bar.set_position(done.records);
         Ok(())
     })?;
     if format == Format::Database {

@@ -117,7 +117,15 @@ async fn follow(socket: WebSocket, mut feed: Feed, snapshot: Option<Snapshot>) {
     let end = loop {
         tokio::select! {
             // Pings are answered below us; all that is left to hear is that the client goes.
-            message = heard.next() => if !matches!(message, Some(Ok(Message::Ping(_) | Message::Pong(_)))) { break None },
+            message = heard.next() => match message {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_))) => {
+                    // The next look sends the answer to it (RFC 6455, section 5.5.1).
+                    let _ = timeout(feed.app().options.write_timeout, heard.next()).await;
+                    return;
+                }
+                _ => break None,
+            },
             told = feed.next() => match told {
                 Ok(Told::Changes(events)) => {
                     for event in events {

@@ -21,6 +21,7 @@ use crate::capability::Capability;
 use crate::document::{
     Cursor, JsonKey, KeysLimit, Prefix, RefusedBody, RefusedFull, RefusedRequest, RefusedWrite, Synced,
 };
+use crate::entry::Conditions;
 use crate::json::{Object, parse};
 use crate::request::{self, Parameters};
 
@@ -169,6 +170,7 @@ pub(crate) async fn batch(
     body: Body,
 ) -> Result<Response, Refusal> {
     let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
+    Conditions::refuse(&headers)?;
     let body = request::body(&app.options, &headers, body).await?;
     let shared = Arc::clone(&app);
     let written = app.write(sync, move |engine| {

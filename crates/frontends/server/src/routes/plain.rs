@@ -18,7 +18,7 @@ use crate::document::{
     JsonKey, JsonKeyOfSome, JsonValue, KeyOfSomeInPath, RefusedBody, RefusedFull, RefusedRequest,
     RefusedSync, RefusedWrite, Synced,
 };
-use crate::entry;
+use crate::entry::{self, Conditions};
 use crate::json::parse;
 use crate::request::{self, Parameters, key_after};
 
@@ -66,7 +66,10 @@ fn decoded<'b>(text: &'b RawValue, what: &str) -> Result<Cow<'b, [u8]>, Refusal>
 /// A key in JSON: a string, the wrapper of a byte string, or an object or an array for its own text, as answers have it.
 pub(crate) fn decoded_key(text: &RawValue) -> Result<Cow<'_, [u8]>, Refusal> {
     if !text.get().starts_with(['"', '{', '[']) {
-        return Err(Refusal::bad(format!("the key must be a string, and is {}", text.get())));
+        return Err(Refusal::bad(format!(
+            "the key must be a string, or an object or an array for its own text, and is {}",
+            text.get()
+        )));
     }
     decoded(text, "key")
 }
@@ -86,6 +89,7 @@ pub(crate) async fn set(
     body: Body,
 ) -> Result<Response, Refusal> {
     let sync = Parameters::read(&uri, &["sync"])?.flag("sync")?;
+    Conditions::refuse(&headers)?;
     let body = request::body(&app.options, &headers, body).await?;
     let written = app.write(sync, move |engine| {
         let body: SetBody<'_> = parse(&body)?;
@@ -126,7 +130,8 @@ pub(crate) async fn get(State(app): State<Arc<App>>, uri: Uri) -> Result<Respons
 }
 
 /// Deletes a key that is there.
-async fn remove(app: &Arc<App>, uri: &Uri, prefix: &str) -> Result<Vec<u8>, Refusal> {
+async fn remove(app: &Arc<App>, uri: &Uri, headers: &HeaderMap, prefix: &str) -> Result<Vec<u8>, Refusal> {
+    Conditions::refuse(headers)?;
     let sync = Parameters::read(uri, &["sync"])?.flag("sync")?;
     let key = key_of(uri, prefix)?.into_owned();
     app.write(sync, move |engine| {
@@ -150,8 +155,12 @@ fn remove_present(engine: &dyn Engine, key: &[u8]) -> Result<(), Refusal> {
     responses((status = 204, description = "it was there"), (status = 404, description = "it was not there", body = Problem),
         (status = 409, description = "others write this key all the time", body = Problem),
         RefusedRequest, RefusedSync, RefusedWrite, RefusedFull))]
-pub(crate) async fn del(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
-    remove(&app, &uri, "/del/").await?;
+pub(crate) async fn del(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    remove(&app, &uri, &headers, "/del/").await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -160,7 +169,11 @@ pub(crate) async fn del(State(app): State<Arc<App>>, uri: Uri) -> Result<Respons
     responses((status = 200, description = "it was there", body = DeletedBody), (status = 404, description = "it was not there", body = Problem),
         (status = 409, description = "others write this key all the time", body = Problem),
         RefusedRequest, RefusedSync, RefusedWrite, RefusedFull))]
-pub(crate) async fn delete(State(app): State<Arc<App>>, uri: Uri) -> Result<Response, Refusal> {
-    let key = remove(&app, &uri, "/delete/").await?;
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let key = remove(&app, &uri, &headers, "/delete/").await?;
     Ok(json(StatusCode::OK, &DeletedBody { message: "Deleted successfully", key: raw(&key)? }))
 }
