@@ -168,7 +168,7 @@ fn time_limit(job: &Job) -> Duration {
 
 fn how_it_ended(status: ExitStatus, limit: Duration) -> String {
     match status.code() {
-        Some(code) => format!("ended with code {code} and without a result"),
+        Some(code) => format!("ended with code {code} and without a result; what it said is above"),
         None => format!("was ended by a signal ({status}), or did not end within {} s", limit.as_secs()),
     }
 }

@@ -136,8 +136,11 @@ fn a_wrong_value_ends_that_engine_and_no_other(runner: &Runner) {
 
 fn a_worker_that_dies_is_a_failure_that_says_how(runner: &Runner) {
     for (engine, said) in [
-        ("exits", "the process that ran exits ended with code 3 and without a result"),
-        ("panics", "the process that ran panics ended with code 101 and without a result"),
+        ("exits", "the process that ran exits ended with code 3 and without a result; what it said is above"),
+        (
+            "panics",
+            "the process that ran panics ended with code 101 and without a result; what it said is above",
+        ),
         ("unheard-of", "the process that ran unheard-of does not know an engine of this name"),
     ] {
         let failure = runner.run(engine, &quick(), &mut |_| {}).unwrap_err();

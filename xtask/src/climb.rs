@@ -108,7 +108,8 @@ impl Climb {
         } else {
             print!("\n{}", tables::all(&report, Look::of_stdout()));
             print_ladder(&stages);
-            println!("\nWritten to {}", shown(&path));
+            println!("\nWhat each figure is: docs/src/measuring.md");
+            println!("Written to {}", shown(&path));
             println!("Next: cargo xtask {}", self.next(&stages, &report));
         }
         if !report.failures.is_empty() {

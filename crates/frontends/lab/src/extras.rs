@@ -158,7 +158,7 @@ fn written(subject: &Subject) -> Result<(), Box<Violation>> {
     let found = if !holds(&disk.tree()) {
         "no file holds the value"
     } else if !synced.is_none_or(holds) {
-        "a file holds the value, but a loss of power would take it: it was not synced"
+        "a file holds the value, but a loss of power would take it: the file, or the folder that has its name, was not synced"
     } else {
         return Ok(());
     };

@@ -67,7 +67,8 @@ impl Telling<'_> {
                 format!("write what is left to do at {place}, then {again}")
             }
             (End::Broken(_), Some(step)) => {
-                format!("mend it (`{}` is in {}), then {again}", step.name, self.place(step))
+                let (name, place) = (&step.name, self.place(step));
+                format!("mend it, in `{name}` ({place}) or in a step before, then {again}")
             }
             (End::Broken(_), None) => again,
         }

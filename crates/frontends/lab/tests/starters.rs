@@ -203,7 +203,7 @@ fn what_is_broken_is_shown_by_the_fewest_calls_with_the_bytes_they_leave(made: &
 
     // What is not synced is lost with the power.
     let text = String::from_utf8(made.run("unsynced", 0, &[]).stdout).unwrap();
-    assert!(text.contains("it was not synced") && text.contains("checksum"), "{text}");
+    assert!(text.contains("was not synced") && text.contains("checksum"), "{text}");
     assert!(text.contains("A promise is broken: expected the value"), "{text}");
     assert!(text.contains("The shortest way to see it\n  open\n  set \"name\" = \"anna\"\n\n"), "{text}");
 

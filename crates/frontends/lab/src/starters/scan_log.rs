@@ -293,7 +293,7 @@ impl Iterate for Store {
     fn for_each(&self, visit: &mut Visit<'_>) -> Result<()> {
         //~ step 8 visit: visit
         //~ do Show every key that has a value to `visit`, with that value, until it answers `ControlFlow::Break`. A visitor may
-        //~ + read and write the store, so hold no lock; it is shown what is there at that moment.
+        //~ + read and write the store, so hold no lock; it is shown what is there when the turn of a key comes.
         //~ hint First make a list of the keys, each once. Then go through it, and ask for each value when its turn comes.
         //~ hint A key that was deleted since has no value any more: leave it out. `self.get` says so.
         //~ hint
