@@ -50,6 +50,7 @@ mod tell;
 mod traced;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -94,6 +95,9 @@ macro_rules! program {
         }
     };
 }
+
+/// Goes back to the beginning of a terminal's line, and clears it.
+const CLEARED: &str = "\r\x1b[2K";
 
 /// Checks the engine `E` as the command line asks, and says what was found. What [`program!`] calls.
 ///
@@ -142,12 +146,20 @@ pub fn run<E: OpenOn<Options = SyncPolicy>>(
         crate_dir: Some(Path::new(crate_dir).to_path_buf()),
     };
     let now = std::env::var_os(NOW);
+    // A check may take its time, and one that never ends is waited for.
+    let shows = !json && std::io::stderr().is_terminal();
     let report = check(&learner, &mut |check| {
+        if shows {
+            anstream::eprint!("{CLEARED}checking {check}");
+        }
         if let Some(now) = &now {
             // If it cannot be written, a crash says less; that is all.
             let _ = generate::overwrite(Path::new(now), check);
         }
     });
+    if shows {
+        anstream::eprint!("{CLEARED}");
+    }
     let telling = tell::Telling { learner: &learner, report: &report, hints };
     if json {
         match telling.to_json() {

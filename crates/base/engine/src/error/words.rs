@@ -138,7 +138,7 @@ fn remedy(op: &str, said: &io::Error) -> Option<&'static str> {
         kind if is_full(kind) && op == WRITE_REPAIR => {
             "free some space, remove the folder of the repair and repair again; the damaged store is as it was"
         }
-        kind if is_full(kind) => "free some space; if the store takes no writes then, open it again",
+        kind if is_full(kind) => "free some space; if writes fail even then, open the store again",
         Kind::PermissionDenied => "this user may not do that: change the permissions, or name another folder",
         Kind::ReadOnlyFilesystem => "the file system is read-only: name a folder on another",
         Kind::NotADirectory => NO_FOLDER,
@@ -164,7 +164,7 @@ mod tests {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         assert_eq!(
             Error::io("append to", Path::new("a/store.json"), full).to_string(),
-            "cannot append to a/store.json: no storage space; free some space; if the store takes no writes then, open it again"
+            "cannot append to a/store.json: no storage space; free some space; if writes fail even then, open the store again"
         );
         assert_eq!(
             Error::corrupt(Path::new("a/b"), 7, "the checksum differs").to_string(),
