@@ -158,7 +158,7 @@ fn read_csv(reader: impl Read, collector: &mut Collector<'_>) -> Result<(), Fail
             Err(error) => return Err(unreadable(collector.source, &io::Error::other(error))),
         }
         if !(std::mem::take(&mut first) && is_header(&row, collector.source.header)) {
-            let line = rows.get_mut().line_from(row.position().map_or(0, csv::Position::byte));
+            let line = rows.get_mut().line_of(&row);
             collector.take(line, csv_record(&row))?;
         }
     }

@@ -14,13 +14,13 @@ struct Breaks {
     line: u64,
 }
 
-/// Passes bytes on, and knows in which line a place among them lies.
+/// Passes the bytes of a CSV on, and knows in which line each of its rows begins.
 #[derive(Debug)]
 pub struct RowLines<R> {
     input: R,
     passed: u64,
     line: u64,
-    /// Those behind the last place that was asked for, and the last before it.
+    /// Those behind the last row that was asked for, and the last before it.
     breaks: VecDeque<Breaks>,
 }
 
@@ -30,8 +30,9 @@ impl<R> RowLines<R> {
         Self { input, passed: 0, line: 1, breaks: VecDeque::new() }
     }
 
-    /// The line in which a row begins that was looked for from this byte on. Each place is at or behind the one before.
-    pub fn line_from(&mut self, place: u64) -> u64 {
+    /// The line in which a row begins that was read from here. Rows are asked for in their order.
+    pub fn line_of(&mut self, row: &csv::ByteRecord) -> u64 {
+        let place = row.position().map_or(0, csv::Position::byte);
         while self.breaks.get(1).is_some_and(|next| next.begin <= place) {
             self.breaks.pop_front();
         }
@@ -72,8 +73,7 @@ mod tests {
             .from_reader(RowLines::new(text.as_bytes()));
         let (mut row, mut lines) = (csv::ByteRecord::new(), Vec::new());
         while rows.read_byte_record(&mut row).unwrap() {
-            let place = row.position().map_or(0, csv::Position::byte);
-            lines.push(rows.get_mut().line_from(place));
+            lines.push(rows.get_mut().line_of(&row));
         }
         lines
     }

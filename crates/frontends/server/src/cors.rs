@@ -1,5 +1,7 @@
-//! What a browser asks before it lets a page of another origin see an answer: [the Fetch standard's](https://fetch.spec.whatwg.org/#http-cors-protocol)
-//! headers, for the origins that were allowed and for no other.
+//! Pages of other origins: what a browser has to be told before it lets one see an answer, or send more than a form could.
+//!
+//! They are the headers of [the Fetch standard](https://fetch.spec.whatwg.org/#http-cors-protocol), for the origins that
+//! were allowed and for no other.
 
 use axum::body::Body;
 use axum::http::header::{

@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, uri::Authority};
 use subtle::ConstantTimeEq;
 
 use crate::answer::Refusal;
+use crate::cors::allowed_origin;
 use crate::options::Options;
 use crate::view::is_page;
 
@@ -56,7 +57,7 @@ pub(crate) fn check(options: &Options, uri: &Uri, headers: &HeaderMap) -> Result
         let is_own = origin
             .split_once("://")
             .is_some_and(|(_, page)| own.is_some_and(|own| own.eq_ignore_ascii_case(page)));
-        if !is_own && !options.allowed_origins.iter().any(|allowed| allowed == origin) {
+        if !is_own && allowed_origin(options, headers).is_none() {
             let why =
                 format!("pages of {origin:?} may not call this server; start it with that origin allowed");
             return Err(Refusal::new(StatusCode::FORBIDDEN, why));

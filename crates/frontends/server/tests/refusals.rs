@@ -139,3 +139,31 @@ fn a_sync_of_a_stage_that_keeps_nothing_is_refused_with_the_stages_that_keep() {
     assert_eq!(server.get("/v1/keys/a").body, b"v");
     assert_eq!(server.put("/v1/keys/a?sync=false", b"w").status, 204);
 }
+
+#[test]
+fn a_condition_where_nothing_heeds_it_is_refused_and_nothing_is_written() {
+    let server = stage("hash-log");
+    assert_eq!(server.put("/v1/keys/a", b"1").status, 204);
+    let body = r#"{"key":"a","value":"2"}"#;
+    let batch = r#"{"writes":[{"key":"a","value":"2"}]}"#;
+    for (method, path, body) in [
+        ("POST", "/set", body),
+        ("DELETE", "/del/a", ""),
+        ("DELETE", "/delete/a", ""),
+        ("POST", "/v1/batch", batch),
+    ] {
+        for condition in ["if-match: \"x\"", "if-none-match: *"] {
+            let text = format!(
+                "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{condition}\r\ncontent-length: {}\r\n\
+                 connection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let answer = server.raw(text.as_bytes());
+            assert!(
+                answer.starts_with("HTTP/1.1 400") && answer.contains("/v1/keys/{key}"),
+                "{path}: {answer}"
+            );
+            assert_eq!(server.get("/v1/keys/a").text(), "1", "{path}");
+        }
+    }
+}

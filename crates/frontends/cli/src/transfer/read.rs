@@ -96,13 +96,12 @@ fn csv(input: impl Read, take: &mut Take<'_>) -> Result<()> {
     let input = RowLines::new(input.chain(LAST));
     let mut rows = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
     let (mut row, mut next) = (csv::ByteRecord::new(), csv::ByteRecord::new());
-    let begin = |row: &csv::ByteRecord| row.position().map_or(0, csv::Position::byte);
     let mut number: u64 = 0;
     while rows.read_byte_record(&mut next).context("cannot read the input")? {
         let is = |place, name: &[u8]| row.get(place).is_some_and(|cell| cell.eq_ignore_ascii_case(name));
         let is_heading = number == 1 && is(0, b"key") && is(1, b"value");
         if number > 0 && !is_heading {
-            take(rows.get_mut().line_from(begin(&row)), csv_record(&row))?;
+            take(rows.get_mut().line_of(&row), csv_record(&row))?;
         }
         std::mem::swap(&mut row, &mut next);
         number += 1;
@@ -111,7 +110,7 @@ fn csv(input: impl Read, take: &mut Take<'_>) -> Result<()> {
         return Ok(());
     }
     let what = "a quote that opens in this row is never closed".to_owned();
-    Err(Broken { line: rows.get_mut().line_from(begin(&row)), what }.into())
+    Err(Broken { line: rows.get_mut().line_of(&row), what }.into())
 }
 
 fn csv_record(row: &csv::ByteRecord) -> Result<Record<'_>, String> {
